@@ -1,0 +1,8 @@
+//! What the bytes mean: pure and stateless, decode beside encode.
+
+pub mod manage;
+pub mod sockjs;
+pub mod text;
+pub mod videre;
+
+pub use text::{Form, Text};
