@@ -1,0 +1,193 @@
+//! A room's log: what was said, rendered once, kept until everybody concerned has read past it.
+
+use std::collections::VecDeque;
+
+use super::PeerId;
+use crate::wire::{Form, Text, sockjs};
+
+/// A place in a log: the number of the next entry to read, counted from the log's beginning.
+pub type Cursor = u64;
+
+/// Whom an entry is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Every member.
+    All,
+    /// Every member but this one.
+    AllBut(PeerId),
+    /// This one alone.
+    Only(PeerId),
+}
+
+impl Audience {
+    /// Whether it is for this peer.
+    pub fn includes(self, peer: PeerId) -> bool {
+        match self {
+            Self::All => true,
+            Self::AllBut(other) => other != peer,
+            Self::Only(one) => one == peer,
+        }
+    }
+}
+
+/// A message in both of the forms that clients read; the second made when first asked for.
+#[derive(Debug, Clone)]
+pub struct Message {
+    text: Text,
+    quoted: Option<Text>,
+}
+
+impl Message {
+    /// The message in a form; rendered once, however often it is asked for.
+    pub fn form(&mut self, form: Form) -> Text {
+        match form {
+            Form::Plain => self.text.clone(),
+            Form::Quoted => self.quoted.get_or_insert_with(|| sockjs::quote(self.text.as_str())).clone(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.text.len()
+    }
+}
+
+impl From<Text> for Message {
+    fn from(text: Text) -> Self {
+        Self { text, quoted: None }
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    audience: Audience,
+    message: Message,
+    /// How many readers have not passed it yet.
+    unread: usize,
+}
+
+/// The entries that somebody has still to read, the oldest first.
+#[derive(Debug, Default)]
+pub struct Log {
+    first: Cursor,
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Log {
+    /// Where the next entry will stand.
+    pub fn end(&self) -> Cursor {
+        self.first + self.entries.len() as Cursor
+    }
+
+    /// Bytes of message text kept.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Appends an entry that `readers` cursors have still to pass.
+    pub fn append(&mut self, audience: Audience, text: Text, readers: usize) {
+        let message = Message::from(text);
+        self.bytes += message.bytes();
+        self.entries.push_back(Entry { audience, message, unread: readers });
+        self.trim();
+    }
+
+    /// Drops the oldest entries until at most `limit` bytes are kept. Readers whose cursor is then
+    /// before [`Log::first`] have fallen behind and must be told.
+    pub fn shorten(&mut self, limit: usize) {
+        while self.bytes > limit && self.pop().is_some() {}
+    }
+
+    /// Where the oldest kept entry stands.
+    pub fn first(&self) -> Cursor {
+        self.first
+    }
+
+    /// Moves a cursor on, over at most `most` bytes (but one entry at least), and hands over what is
+    /// for `peer` on the way.
+    pub fn read(&mut self, cursor: &mut Cursor, peer: PeerId, most: usize, mut take: impl FnMut(&mut Message)) {
+        let mut taken = 0;
+        while taken < most && *cursor < self.end() {
+            let at = usize::try_from(*cursor - self.first).expect("a reader's cursor is in the log");
+            let entry = &mut self.entries[at];
+            entry.unread -= 1;
+            if entry.audience.includes(peer) {
+                taken += entry.message.bytes();
+                take(&mut entry.message);
+            }
+            *cursor += 1;
+        }
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        while self.entries.front().is_some_and(|entry| entry.unread == 0) {
+            self.pop();
+        }
+        // A burst's room is given back once it is over: most sessions are idle most of the time.
+        if self.entries.is_empty() && self.entries.capacity() > 64 {
+            self.entries = VecDeque::new();
+        }
+    }
+
+    fn pop(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        self.bytes -= entry.message.bytes();
+        self.first += 1;
+        Some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(log: &mut Log, cursor: &mut Cursor, peer: PeerId) -> Vec<String> {
+        let mut got = Vec::new();
+        log.read(cursor, peer, usize::MAX, |message| got.push(message.form(Form::Plain).as_str().to_owned()));
+        got
+    }
+
+    #[test]
+    fn entries_reach_their_audience_and_are_freed_when_all_have_passed() {
+        let mut log = Log::default();
+        let (mut one, mut two) = (log.end(), log.end());
+        log.append(Audience::All, "a".into(), 2);
+        log.append(Audience::AllBut(1), "b".into(), 2);
+        log.append(Audience::Only(1), "c".into(), 2);
+        assert_eq!(read(&mut log, &mut one, 1), ["a", "c"]);
+        assert_eq!(log.bytes(), 3);
+        assert_eq!(read(&mut log, &mut two, 2), ["a", "b"]);
+        assert_eq!((log.bytes(), log.first(), log.end()), (0, 3, 3));
+    }
+
+    #[test]
+    fn reading_stops_after_a_batch() {
+        let mut log = Log::default();
+        let mut cursor = log.end();
+        for _ in 0..5 {
+            log.append(Audience::All, "xxxx".into(), 1);
+        }
+        let mut count = 0;
+        log.read(&mut cursor, 1, 6, |_| count += 1);
+        assert_eq!((count, cursor), (2, 2));
+    }
+
+    #[test]
+    fn a_log_keeps_no_more_than_its_limit() {
+        let mut log = Log::default();
+        for _ in 0..10 {
+            log.append(Audience::All, "xxxx".into(), 1);
+            log.shorten(10);
+        }
+        assert_eq!((log.bytes(), log.first()), (8, 8));
+    }
+
+    #[test]
+    fn one_rendering_serves_all() {
+        let mut message = Message::from(Text::from("x\"y"));
+        let first = message.form(Form::Quoted);
+        assert_eq!(first.as_str(), r#""x\"y""#);
+        assert_eq!(message.form(Form::Quoted).bytes().as_ptr(), first.bytes().as_ptr());
+    }
+}

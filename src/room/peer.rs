@@ -1,0 +1,100 @@
+//! A peer: one connection, in a room or not.
+
+use std::collections::VecDeque;
+
+use super::log::{Cursor, Message};
+use crate::wire::Text;
+use crate::wire::videre::RoomKey;
+
+/// Why a connection ended, for the close code, the log and the metrics alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DisconnectReason {
+    /// The client closed, or its connection was lost.
+    Gone,
+    /// The session was stopped.
+    Stopped,
+    /// Its key was taken from it: removed, or refused the invitation.
+    Removed,
+    /// A keyless client whose first packet did not name the session, or that sent none in time.
+    NotAdmitted,
+    /// It read more slowly than its room spoke, beyond what the log keeps.
+    TooSlow,
+    /// The server shuts down and will be back.
+    Restart,
+}
+
+impl DisconnectReason {
+    /// The reason in a word, for logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Stopped => "stopped",
+            Self::Removed => "removed",
+            Self::NotAdmitted => "not_admitted",
+            Self::TooSlow => "too_slow",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// What one may know of a peer from outside.
+#[derive(Debug)]
+pub struct PeerView<'a, W> {
+    /// What the session attached.
+    pub attached: &'a W,
+    /// The JSON text of the UserId it connected with.
+    pub user_id: Option<&'a str>,
+    /// The room it is in.
+    pub room: Option<&'a str>,
+}
+
+pub(super) struct Peer<W> {
+    /// What the session attached: how to wake the connection, who it is.
+    pub attached: W,
+    pub admitted: bool,
+    pub membership: Option<Membership>,
+    /// What is due from before the present room, or while in none.
+    pub outbox: Outbox,
+    pub end: Option<DisconnectReason>,
+}
+
+/// A peer's place in a room.
+pub(super) struct Membership {
+    pub room: RoomKey,
+    /// The JSON texts that its `connect` gave: what its later packets must say.
+    pub user_id: Option<Box<str>>,
+    pub room_id: Option<Box<str>>,
+    pub initiator: bool,
+    pub cursor: Cursor,
+}
+
+/// Messages for one peer alone, in order.
+#[derive(Default)]
+pub(super) struct Outbox {
+    messages: VecDeque<Message>,
+    bytes: usize,
+}
+
+impl Outbox {
+    pub fn push(&mut self, message: Message, bytes: usize) {
+        self.bytes += bytes;
+        self.messages.push_back(message);
+    }
+
+    pub fn pop(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front();
+        if self.messages.is_empty() {
+            *self = Self::default();
+        }
+        message
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn push_text(&mut self, text: Text) {
+        let bytes = text.len();
+        self.push(Message::from(text), bytes);
+    }
+}

@@ -1,0 +1,354 @@
+//! The rules: what each packet and each ending does.
+
+use std::collections::HashMap;
+
+use subtle::ConstantTimeEq;
+
+use super::PeerId;
+use super::log::{Audience, Log, Message};
+use super::peer::{DisconnectReason, Membership, Outbox, Peer, PeerView};
+use crate::wire::videre::{self, Departure, Event, Packet, PacketError, RoomKey};
+use crate::wire::{Form, Text};
+
+/// The room where pages meet, and what the session key means as a RoomId.
+const MAIN_ROOM: &str = "main";
+
+/// How many bytes of messages a connection takes at one go: enough to fill a write, little enough
+/// that a hundred connections at once stay small.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// The bounds of one session's rooms.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Rooms at one time; 0: no limit.
+    pub rooms: usize,
+    /// What a room keeps for those who read late, and what is kept for one peer in none.
+    pub log_bytes: usize,
+}
+
+/// How a peer came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// By a key: it may do anything a member may.
+    Keyed,
+    /// Without one: its first packet must be a `connect` whose RoomId is the session key.
+    Keyless,
+}
+
+/// Called for each peer that has something new to take. Behind a pointer, since ending one peer may
+/// end others in turn.
+pub type Wake<'a, W> = &'a mut dyn FnMut(&W);
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It did what it asked for.
+    Applied,
+    /// It was answered by an error packet and reached nobody.
+    Refused,
+    /// A keyless peer's first packet did not name the session: the peer is ended.
+    NotAdmitted,
+}
+
+struct Room {
+    /// In join order.
+    members: Vec<PeerId>,
+    log: Log,
+}
+
+/// The rooms and the peers of one session. `W` is what the session attaches to a peer; the rules
+/// hand it to `wake` for each peer that has something new to take.
+pub struct Rooms<W> {
+    session_key: String,
+    limits: Limits,
+    peers: HashMap<PeerId, Peer<W>>,
+    rooms: HashMap<RoomKey, Room>,
+}
+
+impl<W> Rooms<W> {
+    /// No rooms yet.
+    pub fn new(session_key: String, limits: Limits) -> Self {
+        Self { session_key, limits, peers: HashMap::new(), rooms: HashMap::new() }
+    }
+
+    /// A peer comes in. It is in no room until it connects.
+    pub fn enter(&mut self, who: PeerId, admission: Admission, attached: W) {
+        let admitted = admission == Admission::Keyed;
+        self.peers.insert(who, Peer { attached, admitted, membership: None, outbox: Outbox::default(), end: None });
+    }
+
+    /// How many peers are in, connected to a room or not.
+    pub fn peer_count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Each peer, in no order.
+    pub fn peers(&self) -> impl Iterator<Item = (PeerId, PeerView<'_, W>)> {
+        self.peers.iter().map(|(who, peer)| {
+            let membership = peer.membership.as_ref();
+            let view = PeerView {
+                attached: &peer.attached,
+                user_id: membership.and_then(|membership| membership.user_id.as_deref()),
+                room: membership.map(|membership| &*membership.room),
+            };
+            (*who, view)
+        })
+    }
+
+    /// Whether a keyless peer has named the session yet, or a peer had a key all along.
+    pub fn is_admitted(&self, who: PeerId) -> bool {
+        self.peers.get(&who).is_some_and(|peer| peer.admitted)
+    }
+
+    /// Why a peer was ended, if it was.
+    pub fn end_of(&self, who: PeerId) -> Option<DisconnectReason> {
+        self.peers.get(&who).and_then(|peer| peer.end)
+    }
+
+    /// Applies one message from a peer. Messages of a peer that has been ended do nothing.
+    pub fn apply(&mut self, who: PeerId, message: &str, wake: Wake<W>) -> Verdict {
+        let Some(peer) = self.peers.get(&who).filter(|peer| peer.end.is_none()) else { return Verdict::Refused };
+        let parsed = Packet::parse(message);
+        if !peer.admitted && !parsed.as_ref().is_ok_and(|packet| self.names_session(packet)) {
+            self.end(who, DisconnectReason::NotAdmitted, wake);
+            return Verdict::NotAdmitted;
+        }
+        let outcome = match parsed {
+            Ok(packet) if packet.event == Event::Connect => self.connect(who, &packet, wake),
+            Ok(packet) => self.by_member(who, &packet, wake),
+            Err(error) => Err(Refusal::Packet(error)),
+        };
+        match outcome {
+            Ok(()) => Verdict::Applied,
+            Err(refusal) => {
+                self.refuse(who, &refusal.to_string(), wake);
+                Verdict::Refused
+            }
+        }
+    }
+
+    /// Answers a message that is no packet at all, such as bytes that are no text.
+    pub fn refuse(&mut self, who: PeerId, reason: &str, wake: Wake<W>) {
+        let Some(peer) = self.peers.get_mut(&who) else { return };
+        let text = match &peer.membership {
+            Some(membership) => videre::error(membership.user_id.as_deref(), Some(&membership.room), reason),
+            None => videre::error(None, None, reason),
+        };
+        self.tell(who, text, wake);
+    }
+
+    /// Takes what is due to a peer, at most a batch.
+    pub fn take(&mut self, who: PeerId, form: Form, into: &mut Vec<Text>) {
+        let Some(peer) = self.peers.get_mut(&who) else { return };
+        let mut taken = 0;
+        while taken < BATCH_BYTES {
+            let Some(mut message) = peer.outbox.pop() else { break };
+            let text = message.form(form);
+            taken += text.len();
+            into.push(text);
+        }
+        if let Some(membership) = &mut peer.membership {
+            let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
+            let most = BATCH_BYTES.saturating_sub(taken);
+            room.log.read(&mut membership.cursor, who, most, |message| into.push(message.form(form)));
+        }
+    }
+
+    /// The server ends a peer: it leaves its room, is handed nothing more, and is woken to be told.
+    /// The first reason counts.
+    pub fn end(&mut self, who: PeerId, reason: DisconnectReason, wake: Wake<W>) {
+        let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return };
+        peer.end = Some(reason);
+        peer.outbox = Outbox::default();
+        wake(&peer.attached);
+        let departure = match reason {
+            DisconnectReason::Removed => Departure::Removed,
+            _ => Departure::Gone,
+        };
+        self.leave(who, departure, wake);
+        if let Some(peer) = self.peers.get_mut(&who) {
+            peer.outbox = Outbox::default();
+        }
+    }
+
+    /// A peer's connection is gone. Returns what was attached.
+    pub fn exit(&mut self, who: PeerId, wake: Wake<W>) -> Option<W> {
+        self.leave(who, Departure::Gone, wake);
+        self.peers.remove(&who).map(|peer| peer.attached)
+    }
+
+    /// Bytes of messages that somebody has still to read.
+    pub fn kept_bytes(&self) -> usize {
+        let outboxes = self.peers.values().map(|peer| peer.outbox.bytes());
+        outboxes.chain(self.rooms.values().map(|room| room.log.bytes())).sum()
+    }
+
+    #[cfg(test)]
+    pub(super) fn initiators(&self, room: &str) -> usize {
+        let members = self.peers.values().filter_map(|peer| peer.membership.as_ref());
+        members.filter(|member| &*member.room == room && member.initiator).count()
+    }
+
+    fn names_session(&self, packet: &Packet) -> bool {
+        let key = packet.room_key();
+        packet.event == Event::Connect && bool::from(key.as_bytes().ct_eq(self.session_key.as_bytes()))
+    }
+
+    /// The room that a packet means, and what stands for its RoomId when it is passed on.
+    fn room_of(&self, packet: &Packet) -> (RoomKey, Option<&'static str>) {
+        let key = packet.room_key();
+        if *key == *self.session_key { (MAIN_ROOM.into(), Some(MAIN_ROOM)) } else { (key, None) }
+    }
+
+    /// `connect`: leaves the present room, joins, and tells all members, the joiner first of all.
+    fn connect(&mut self, who: PeerId, packet: &Packet, wake: Wake<W>) -> Result<(), Refusal> {
+        let (key, alias) = self.room_of(packet);
+        let moves_out =
+            self.peers[&who].membership.as_ref().is_some_and(|from| self.rooms[&from.room].members.len() == 1);
+        let full = self.limits.rooms > 0 && self.rooms.len() - usize::from(moves_out) >= self.limits.rooms;
+        if full && !self.rooms.contains_key(&key) {
+            return Err(Refusal::TooManyRooms(self.limits.rooms));
+        }
+        self.leave(who, Departure::Gone, wake);
+
+        let room = self.rooms.entry(key.clone()).or_insert_with(|| Room { members: Vec::new(), log: Log::default() });
+        let initiator = !room.members.iter().any(|member| {
+            self.peers.get(member).and_then(|peer| peer.membership.as_ref()).is_some_and(|member| member.initiator)
+        });
+        room.members.push(who);
+        let peer = self.peers.get_mut(&who).expect("the caller looked it up");
+        peer.admitted = true;
+        peer.membership = Some(Membership {
+            room: key.clone(),
+            user_id: packet.user_id.map(Box::from),
+            room_id: packet.room_id.map(Box::from),
+            initiator,
+            cursor: room.log.end(),
+        });
+        self.say(&key, Audience::All, videre::connect(packet, alias, initiator), wake);
+        Ok(())
+    }
+
+    /// The packets that only a member may send, and only under its own name in its own room.
+    fn by_member(&mut self, who: PeerId, packet: &Packet, wake: Wake<W>) -> Result<(), Refusal> {
+        let membership = self.peers[&who].membership.as_ref().ok_or(Refusal::NotConnected)?;
+        if !same_json(packet.user_id, membership.user_id.as_deref()) {
+            return Err(Refusal::ForeignUser);
+        }
+        let alias = (*membership.room == *MAIN_ROOM).then_some(MAIN_ROOM);
+        if packet.room_id != membership.room_id.as_deref() && self.room_of(packet).0 != membership.room {
+            return Err(Refusal::ForeignRoom);
+        }
+        // Only a RoomId that is not `main` itself need be rewritten: that of the session key.
+        let alias = alias.filter(|_| packet.room_id != Some("\"main\""));
+        let key = membership.room.clone();
+        match packet.event {
+            Event::Broadcast => self.say(&key, Audience::AllBut(who), videre::passed_on(packet, alias), wake),
+            Event::Ping => {
+                let members = self.rooms[&key].members.iter();
+                let user_ids = members.map(|member| self.peers[member].membership.as_ref()?.user_id.as_deref());
+                self.tell(who, videre::ping(packet, alias, user_ids), wake);
+            }
+            Event::Disconnect => self.leave(who, Departure::Gone, wake),
+            Event::Connect => unreachable!("connect needs no membership"),
+        }
+        Ok(())
+    }
+
+    /// A message for one peer: into its room's log, so that it keeps its place among the room's.
+    fn tell(&mut self, who: PeerId, text: Text, wake: Wake<W>) {
+        let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return };
+        if let Some(membership) = &peer.membership {
+            let key = membership.room.clone();
+            self.say(&key, Audience::Only(who), text, wake);
+            return;
+        }
+        peer.outbox.push_text(text);
+        wake(&peer.attached);
+        if peer.outbox.bytes() > self.limits.log_bytes {
+            self.end(who, DisconnectReason::TooSlow, wake);
+        }
+    }
+
+    /// Appends to a room's log and wakes those concerned; ends those who fall off its tail.
+    fn say(&mut self, key: &RoomKey, audience: Audience, text: Text, wake: Wake<W>) {
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        let end = room.log.end();
+        let mut readers = room.members.len();
+        for member in &room.members {
+            let peer = self.peers.get_mut(member).expect("a member is a peer");
+            if audience.includes(*member) {
+                wake(&peer.attached);
+            } else if let Some(membership) = peer.membership.as_mut().filter(|membership| membership.cursor == end) {
+                // It has read all and this is not for it: it need not be woken to pass it.
+                membership.cursor += 1;
+                readers -= 1;
+            }
+        }
+        room.log.append(audience, text, readers);
+        if room.log.bytes() > self.limits.log_bytes {
+            room.log.shorten(self.limits.log_bytes);
+            self.end_fallen(key, wake);
+        }
+    }
+
+    fn end_fallen(&mut self, key: &RoomKey, wake: Wake<W>) {
+        loop {
+            let Some(room) = self.rooms.get(key) else { return };
+            let first = room.log.first();
+            let fallen = room.members.iter().copied().find(|member| {
+                self.peers[member].membership.as_ref().is_some_and(|membership| membership.cursor < first)
+            });
+            let Some(fallen) = fallen else { return };
+            self.end(fallen, DisconnectReason::TooSlow, wake);
+        }
+    }
+
+    /// Takes a peer out of its room, if it is in one: what it has not read yet stays due to it, the
+    /// others are told, an empty room ceases to exist.
+    fn leave(&mut self, who: PeerId, departure: Departure, wake: Wake<W>) {
+        let Some(peer) = self.peers.get_mut(&who) else { return };
+        let Some(mut membership) = peer.membership.take() else { return };
+        let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
+        room.members.retain(|member| *member != who);
+        membership.cursor = membership.cursor.max(room.log.first());
+        let outbox = &mut peer.outbox;
+        room.log.read(&mut membership.cursor, who, usize::MAX, |message: &mut Message| {
+            let bytes = message.form(Form::Plain).len();
+            outbox.push(message.clone(), bytes);
+        });
+        if room.members.is_empty() {
+            self.rooms.remove(&membership.room);
+            return;
+        }
+        let notice = videre::disconnect(membership.user_id.as_deref(), &membership.room, departure);
+        self.say(&membership.room, Audience::All, notice, wake);
+    }
+}
+
+/// Why a packet is answered by an error packet. Its `Display` is that packet's Payload.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("{0}")]
+    Packet(PacketError),
+    #[error("connect first: this connection is in no room")]
+    NotConnected,
+    #[error("Header.UserId is not the one this connection gave in its connect")]
+    ForeignUser,
+    #[error("Header.RoomId is not the room this connection is in")]
+    ForeignRoom,
+    #[error("the session has {0} rooms, its limit")]
+    TooManyRooms(usize),
+}
+
+/// Whether two JSON texts mean the same value; no text is equal to no text only.
+fn same_json(one: Option<&str>, other: Option<&str>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let value = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+            one == other || value(one).is_some_and(|one| Some(one) == value(other))
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
