@@ -1,0 +1,90 @@
+//! Accepting connections and serving HTTP/1.1 on them: the same for the manager and every session.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Request, Response};
+
+/// What the headers of a request may take, in bytes and in number.
+const HEADER_BYTES: usize = 16 * 1024;
+const HEADERS: usize = 64;
+
+/// How long accepting pauses when the system has no descriptor left.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a request under way may go on once the server stops.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// Serves on a bound listener until `stop`. Each connection is a task of `tasks`, ends soon after
+/// `stop`, and has `handshake` for the headers of each request.
+pub async fn serve<H, A>(
+    listener: TcpListener,
+    handshake: Duration,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+    handle: H,
+) where
+    H: Fn(Request, SocketAddr) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Response> + Send + 'static,
+{
+    loop {
+        // Cancel-safe: a connection is either accepted or still in the system's queue.
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                tasks.spawn(connection(stream, peer, handshake, stop.clone(), handle.clone()));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn connection<H, A>(stream: TcpStream, peer: SocketAddr, handshake: Duration, stop: CancellationToken, handle: H)
+where
+    H: Fn(Request, SocketAddr) -> A,
+    A: Future<Output = Response>,
+{
+    // A packet is written whole, so waiting for more to send only costs time.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| {
+        let answer = handle(request, peer);
+        async { Ok::<_, Infallible>(answer.await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(handshake)
+        .max_buf_size(HEADER_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    // How it ended is of no interest: the client is gone, or was told.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(DRAIN_TIME, connection).await;
+        }
+    }
+}

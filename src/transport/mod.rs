@@ -1,0 +1,73 @@
+//! How bytes come and go. A transport knows HTTP, WebSocket and SockJS; what a message means it
+//! leaves to the [`Endpoint`] behind it, so that the same code carries videre packets here and the
+//! echo services of the SockJS test suite in the tests.
+
+pub mod sockjs;
+pub mod websocket;
+
+use std::time::Duration;
+
+pub use crate::wire::Form;
+use crate::wire::Text;
+
+/// By what a client is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the transport of its name")]
+pub enum Carrier {
+    RawWebSocket,
+    SockJsRaw,
+    SockJsWebSocket,
+    XhrPolling,
+    XhrStreaming,
+    EventSource,
+    HtmlFile,
+    Jsonp,
+}
+
+impl Carrier {
+    /// The name for logs and lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RawWebSocket => "websocket",
+            Self::SockJsRaw => "sockjs-raw-websocket",
+            Self::SockJsWebSocket => "sockjs-websocket",
+            Self::XhrPolling => "sockjs-xhr-polling",
+            Self::XhrStreaming => "sockjs-xhr-streaming",
+            Self::EventSource => "sockjs-eventsource",
+            Self::HtmlFile => "sockjs-htmlfile",
+            Self::Jsonp => "sockjs-jsonp-polling",
+        }
+    }
+}
+
+/// Why the server ends a connection, as the client is told: a WebSocket close or a SockJS `c` frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Close {
+    /// 1000, 1001, 1009, 1012, or an application's own, 3000 to 4999.
+    pub code: u16,
+    /// A few words; at most 123 bytes, WebSocket's limit.
+    pub reason: &'static str,
+}
+
+/// What lies behind one client's connection, as a transport sees it. Dropping it says that the
+/// connection is gone.
+pub trait Endpoint: Send + Sync + 'static {
+    /// Hands over one message from the client; answers how long to wait before the next is read
+    /// (a client over its rate is read no faster than its rate).
+    fn receive(&self, message: &str) -> Duration;
+
+    /// Hands over bytes that are not text. As [`Endpoint::receive`].
+    fn receive_binary(&self, message: &[u8]) -> Duration;
+
+    /// Moves what is due to the client into `into`, in order, at most a batch; `Some` once the
+    /// server ends the connection, after all that was due before. Never blocks.
+    fn take(&self, form: Form, into: &mut Vec<Text>) -> Option<Close>;
+
+    /// Whether the server has ended the connection, so that there is no use in waiting for a client
+    /// that does not read.
+    fn ended(&self) -> bool;
+
+    /// Completes when [`Endpoint::take`] may have something new; at once if something came since
+    /// the last `take`. Cancel-safe. One waiter at a time.
+    fn changed(&self) -> impl Future<Output = ()> + Send;
+}

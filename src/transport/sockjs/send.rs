@@ -1,0 +1,101 @@
+//! What clients of polled sessions send.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, StatusCode};
+
+use super::headers::{cors, no_cache};
+use super::{Service, SessionName, not_found};
+use crate::http::request::form_value;
+use crate::http::{self, Request, Response};
+use crate::transport::Endpoint;
+use crate::wire::sockjs::{DecodeError, decode_array};
+
+impl<E: Endpoint> Service<E> {
+    /// `xhr_send`
+    pub(super) async fn xhr_send(&self, request: Request, name: &SessionName) -> Response {
+        let headers = request.headers().clone();
+        let readable = matches!(
+            content_type(&headers).as_str(),
+            "" | "text/plain" | "t" | "application/json" | "application/xml" | "text/xml"
+        );
+        let accepted = match http::read_body(request.into_body(), self.settings.message_bytes).await {
+            Ok(body) if readable => self.send(&body, name).await,
+            Ok(_) => Err(failure(&DecodeError::NoArray.to_string())),
+            Err(error) => Err(error.response()),
+        };
+        let mut response = match accepted {
+            Ok(()) => {
+                let mut response = http::empty(StatusCode::NO_CONTENT);
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
+                response
+            }
+            Err(response) => response,
+        };
+        no_cache(response.headers_mut());
+        cors(response.headers_mut(), &headers, false);
+        response
+    }
+
+    /// `jsonp_send`: a form's field `d`, or the array itself.
+    pub(super) async fn jsonp_send(&self, request: Request, name: &SessionName) -> Response {
+        let kind = content_type(request.headers());
+        let body = match http::read_body(request.into_body(), self.settings.message_bytes).await {
+            Ok(body) => body,
+            Err(error) => return error.response(),
+        };
+        let accepted = match kind.as_str() {
+            "application/x-www-form-urlencoded" => {
+                let form = String::from_utf8_lossy(&body);
+                let array = form_value(&form, "d").unwrap_or_default();
+                self.send(array.as_bytes(), name).await
+            }
+            "" | "text/plain" => self.send(&body, name).await,
+            _ => Err(failure(&DecodeError::NoArray.to_string())),
+        };
+        let mut response = match accepted {
+            Ok(()) => http::text(StatusCode::OK, "ok"),
+            Err(response) => response,
+        };
+        no_cache(response.headers_mut());
+        response
+    }
+
+    /// Hands over the messages of one body, in order, as fast as the application takes them.
+    async fn send(&self, body: &[u8], name: &SessionName) -> Result<(), Response> {
+        if body.is_empty() {
+            return Err(failure(&DecodeError::NoArray.to_string()));
+        }
+        let messages = decode_array(body).map_err(|error| failure(&error.to_string()))?;
+        let session = self.sessions().get(name).cloned().ok_or_else(not_found)?;
+        // Closed by the application: what comes now is thrown away.
+        let Some(endpoint) = session.endpoint() else { return Ok(()) };
+        for message in messages {
+            let pause = endpoint.receive(&message);
+            if pause > Duration::ZERO {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = session.gone.cancelled() => return Ok(()),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The media type alone, in lower case.
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let value = String::from_utf8_lossy(value);
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// How SockJS says what was wrong: 500, without a type.
+pub(super) fn failure(text: &str) -> Response {
+    let mut response = http::empty(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.body_mut() = http::full(Bytes::copy_from_slice(text.as_bytes()));
+    no_cache(response.headers_mut());
+    response
+}

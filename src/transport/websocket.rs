@@ -1,0 +1,327 @@
+//! WebSocket: raw, one message a text frame, or with SockJS's framing.
+//!
+//! A connection is one task. It writes all that is due in one go, then waits for whichever comes
+//! first: something new to send, something from the client, or the heartbeat.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::{HeaderMap, Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
+use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
+use tokio_util::task::TaskTracker;
+
+use super::{Close, Endpoint, Form};
+use crate::http::{self, Request, Response};
+use crate::wire::{Text, sockjs};
+
+/// What a connection reads at one go. Signaling messages are a few hundred bytes to a few KiB; a
+/// larger buffer would be paid for by every idle connection.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// How long a client may leave a ping unanswered, as SockJS's original server has it.
+const PONG_TIME: Duration = Duration::from_secs(10);
+
+/// How long a closing connection waits for the client's own close frame.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+/// What the frames mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// A text message is a message.
+    Raw,
+    /// SockJS: `o`, `a[…]` and `c[…]` from the server, arrays of strings from the client.
+    SockJs,
+}
+
+/// The limits of a connection.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The longest message in bytes; a longer one closes with 1009.
+    pub message_bytes: usize,
+    /// Silence after which a ping is sent; zero: never.
+    pub heartbeat: Duration,
+}
+
+/// Whether a request asks for a WebSocket as RFC 6455 has it, version 13.
+pub fn is_upgrade(request: &Request) -> bool {
+    let headers = request.headers();
+    request.method() == Method::GET
+        && request.version() == hyper::Version::HTTP_11
+        && has_token(headers, CONNECTION.as_str(), "upgrade")
+        && has_token(headers, UPGRADE.as_str(), "websocket")
+        && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
+        && headers.get(SEC_WEBSOCKET_KEY).is_some_and(|key| key.len() == 24)
+}
+
+fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
+    let mut lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    lines.any(|line| line.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+}
+
+/// Accepts a WebSocket and runs its connection in a task of `tasks` until it ends. The request must
+/// have passed [`is_upgrade`]. Subprotocols and extensions are never accepted.
+pub fn accept<E: Endpoint>(
+    mut request: Request,
+    endpoint: E,
+    framing: Framing,
+    settings: Settings,
+    tasks: &TaskTracker,
+) -> Response {
+    let key = request.headers().get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    let accept_key = derive_accept_key(key);
+    let upgrade = hyper::upgrade::on(&mut request);
+    tasks.spawn(async move {
+        let Ok(upgraded) = upgrade.await else { return };
+        // The plain socket underneath is cheaper to drive than hyper's wrapper around it.
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => run(parts.io.into_inner(), parts.read_buf.to_vec(), endpoint, framing, settings).await,
+            Err(upgraded) => run(TokioIo::new(upgraded), Vec::new(), endpoint, framing, settings).await,
+        }
+    });
+    let mut response = http::empty(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(&accept_key).expect("base64 is a header value"));
+    response
+}
+
+/// Serves a connection that has been upgraded; `read` is what came after the request's headers.
+async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    read: Vec<u8>,
+    endpoint: E,
+    framing: Framing,
+    settings: Settings,
+) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(64 * 1024)
+        .max_message_size(Some(settings.message_bytes))
+        .max_frame_size(Some(settings.message_bytes));
+    let socket = WebSocketStream::from_partially_read(io, read, Role::Server, Some(config)).await;
+    let mut connection = Connection { socket, endpoint, framing, heartbeat: settings.heartbeat, due: Vec::new() };
+    let close = connection.serve().await;
+    let Connection { mut socket, endpoint, .. } = connection;
+    // The others learn of it now, not when the client has answered the close.
+    drop(endpoint);
+    if let Some(close) = close {
+        say_goodbye(&mut socket, framing, close).await;
+    }
+}
+
+struct Connection<E, S> {
+    socket: WebSocketStream<S>,
+    endpoint: E,
+    framing: Framing,
+    heartbeat: Duration,
+    due: Vec<Text>,
+}
+
+impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
+    /// Runs until the connection ends; answers how to tell the client, if it is to be told.
+    async fn serve(&mut self) -> Option<Close> {
+        if self.framing == Framing::SockJs && self.socket.send(Message::text(sockjs::OPEN)).await.is_err() {
+            return None;
+        }
+        let mut heartbeat = std::pin::pin!(tokio::time::sleep(self.next_heartbeat()));
+        let mut awaits_pong = false;
+        loop {
+            match self.send_due().await {
+                Sent::All => {}
+                Sent::Ended(close) => return Some(close),
+                Sent::Lost => return None,
+            }
+            // Both arms are cancel-safe. What the client sends comes first only by chance: a busy
+            // room must not keep a client from being heard, nor a busy client from hearing.
+            tokio::select! {
+                () = self.endpoint.changed() => {}
+                incoming = self.socket.next() => {
+                    awaits_pong = false;
+                    match self.receive(incoming).await {
+                        Received::Pause(pause) => wait(&self.endpoint, pause).await,
+                        Received::End(close) => return close,
+                    }
+                    push_back(heartbeat.as_mut(), self.next_heartbeat());
+                }
+                () = heartbeat.as_mut() => {
+                    if awaits_pong {
+                        return Some(self.silence());
+                    }
+                    awaits_pong = true;
+                    if !self.ping().await {
+                        return None;
+                    }
+                    heartbeat.as_mut().reset(Instant::now() + PONG_TIME);
+                }
+            }
+        }
+    }
+
+    /// A pause far away stands for no heartbeat, so that the loop has one shape.
+    fn next_heartbeat(&self) -> Duration {
+        if self.heartbeat.is_zero() { Duration::from_secs(365 * 24 * 3600) } else { self.heartbeat }
+    }
+
+    fn silence(&self) -> Close {
+        match self.framing {
+            Framing::Raw => Close { code: 4005, reason: "no sign of life" },
+            Framing::SockJs => Close { code: 3000, reason: "No response from heartbeat" },
+        }
+    }
+
+    async fn ping(&mut self) -> bool {
+        let sent = self.socket.send(Message::Ping(Default::default()));
+        matches!(timeout(PONG_TIME, sent).await, Ok(Ok(())))
+    }
+
+    /// Sends all that is due, as few writes as it takes.
+    async fn send_due(&mut self) -> Sent {
+        loop {
+            let form = if self.framing == Framing::SockJs { Form::Quoted } else { Form::Plain };
+            let close = self.endpoint.take(form, &mut self.due);
+            if self.due.is_empty() {
+                return close.map_or(Sent::All, Sent::Ended);
+            }
+            for text in std::mem::take(&mut self.due) {
+                let bytes = match self.framing {
+                    Framing::Raw => text.bytes().clone(),
+                    Framing::SockJs => sockjs::array(std::slice::from_ref(&text)).bytes().clone(),
+                };
+                let frame = Frame::message(bytes, OpCode::Data(Data::Text), true);
+                match self.unless_ended(Step::Feed(Message::Frame(frame))).await {
+                    Ok(()) => {}
+                    Err(sent) => return sent,
+                }
+            }
+            if let Err(sent) = self.unless_ended(Step::Flush).await {
+                return sent;
+            }
+            if let Some(close) = close {
+                return Sent::Ended(close);
+            }
+        }
+    }
+
+    /// A write to a client that does not read is given up when the server ends the connection.
+    async fn unless_ended(&mut self, step: Step) -> Result<(), Sent> {
+        let write = async {
+            match step {
+                Step::Feed(message) => self.socket.feed(message).await,
+                Step::Flush => self.socket.flush().await,
+            }
+        };
+        let ended = async {
+            while !self.endpoint.ended() {
+                self.endpoint.changed().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            written = write => written.map_err(|_| Sent::Lost),
+            () = ended => Err(self.endpoint.take(Form::Plain, &mut Vec::new()).map_or(Sent::Lost, Sent::Ended)),
+        }
+    }
+
+    async fn receive(&mut self, incoming: Option<Result<Message, Error>>) -> Received {
+        match incoming {
+            Some(Ok(Message::Text(text))) => self.receive_text(&text).await,
+            Some(Ok(Message::Binary(bytes))) => match self.framing {
+                Framing::Raw => Received::Pause(self.endpoint.receive_binary(&bytes)),
+                Framing::SockJs => Received::End(Some(BROKEN_FRAMING)),
+            },
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Received::Pause(Duration::ZERO),
+            // The library answers a close frame by itself when it is polled once more.
+            Some(Ok(Message::Close(_))) => {
+                let _ = timeout(CLOSE_TIME, self.socket.next()).await;
+                Received::End(None)
+            }
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
+                Received::End(Some(Close { code: 1009, reason: "message too big" }))
+            }
+            Some(Err(Error::Utf8(_))) => Received::End(Some(Close { code: 1007, reason: "text is not UTF-8" })),
+            Some(Err(Error::Protocol(_))) => Received::End(Some(Close { code: 1002, reason: "protocol error" })),
+            Some(Err(_)) | None => Received::End(None),
+        }
+    }
+
+    async fn receive_text(&mut self, text: &str) -> Received {
+        if self.framing == Framing::Raw {
+            return Received::Pause(self.endpoint.receive(text));
+        }
+        let Ok(messages) = sockjs::decode_frame(text) else { return Received::End(Some(BROKEN_FRAMING)) };
+        let mut pause = Duration::ZERO;
+        for message in messages {
+            wait(&self.endpoint, pause).await;
+            pause = self.endpoint.receive(&message);
+        }
+        Received::Pause(pause)
+    }
+}
+
+/// A client over its rate is not read for a while; a server that ends it is heard all the same.
+async fn wait(endpoint: &impl Endpoint, pause: Duration) {
+    let end = Instant::now() + pause;
+    while !pause.is_zero() && !endpoint.ended() {
+        tokio::select! {
+            () = endpoint.changed() => {}
+            () = tokio::time::sleep_until(end) => return,
+        }
+    }
+}
+
+/// What SockJS closes a framed WebSocket with when a text is no array of strings.
+const BROKEN_FRAMING: Close = Close { code: 3000, reason: "Broken framing." };
+
+enum Step {
+    Feed(Message),
+    Flush,
+}
+
+enum Sent {
+    All,
+    Ended(Close),
+    Lost,
+}
+
+enum Received {
+    Pause(Duration),
+    End(Option<Close>),
+}
+
+/// The timer is moved only when that matters: it is dearer to move than to let fire once too often.
+fn push_back(mut timer: std::pin::Pin<&mut Sleep>, by: Duration) {
+    let wanted = Instant::now() + by;
+    if wanted.saturating_duration_since(timer.deadline()) > Duration::from_secs(1) || timer.deadline() > wanted {
+        timer.as_mut().reset(wanted);
+    }
+}
+
+/// Tells the client why, and waits a little for it to agree.
+async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+    framing: Framing,
+    close: Close,
+) {
+    let goodbye = async {
+        let mut frame = CloseFrame { code: CloseCode::from(close.code), reason: close.reason.into() };
+        if framing == Framing::SockJs && close != BROKEN_FRAMING {
+            let _ = socket.feed(Message::text(sockjs::close(close.code, close.reason))).await;
+            frame = CloseFrame { code: CloseCode::Normal, reason: "Normal closure".into() };
+        }
+        if socket.close(Some(frame)).await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    let _ = timeout(CLOSE_TIME, goodbye).await;
+}
