@@ -1,0 +1,76 @@
+//! The files of `web/`, embedded in the binary.
+
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{HeaderMap, StatusCode};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::http::{self, Response};
+
+#[derive(RustEmbed)]
+#[folder = "web/"]
+struct Web;
+
+/// What a page of ours may load: nothing but our own files. Camera and microphone come by
+/// `blob:` and `mediastream:`.
+const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; \
+                      media-src 'self' blob: mediastream:; style-src 'self'; script-src 'self'; object-src 'none'; \
+                      base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+
+/// A page, with placeholders replaced. Keys stand in the URLs of pages, so it is never cached and
+/// never a Referer.
+pub fn page(status: StatusCode, name: &str, replaced: &[(&str, &str)]) -> Response {
+    let Some(file) = Web::get(name) else { return not_found() };
+    let mut text = String::from_utf8(file.data.into_owned()).expect("our pages are UTF-8");
+    for (placeholder, with) in replaced {
+        text = text.replace(placeholder, with);
+    }
+    let mut response = http::typed(status, "text/html; charset=utf-8", text);
+    let headers = response.headers_mut();
+    secure(headers);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(self), microphone=(self), display-capture=(self), geolocation=()"),
+    );
+    response
+}
+
+/// A file by its path below `web/`, revalidated at each use: a new binary's pages and scripts must
+/// fit each other.
+pub fn file(path: &str, request: &HeaderMap) -> Response {
+    // Pages hold placeholders and are served by their own routes.
+    let file = (!path.ends_with(".html")).then(|| Web::get(path)).flatten();
+    let Some(file) = file else { return not_found() };
+    let tag = tag(&file);
+    if request.get(IF_NONE_MATCH).is_some_and(|known| *known == tag) {
+        let mut response = http::empty(StatusCode::NOT_MODIFIED);
+        response.headers_mut().insert(ETAG, tag);
+        return response;
+    }
+    let content_type = HeaderValue::from_str(file.metadata.mimetype()).expect("a media type is a header value");
+    let mut response = Response::new(http::full(file.data.into_owned()));
+    let headers = response.headers_mut();
+    secure(headers);
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ETAG, tag);
+    response
+}
+
+fn tag(file: &EmbeddedFile) -> HeaderValue {
+    let hash: String = file.metadata.sha256_hash().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::try_from(format!("\"{hash}\"")).expect("hexadecimal is a header value")
+}
+
+fn secure(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+fn not_found() -> Response {
+    http::text(StatusCode::NOT_FOUND, "404 not found\n")
+}

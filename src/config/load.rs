@@ -1,0 +1,160 @@
+//! Reading the configuration from file and environment.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::{Config, validate};
+
+/// What every environment variable that overrides a key begins with.
+const PREFIX: &str = "VIDEREHAB_";
+
+/// Why there is no configuration. Each names the file or the key.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file is no TOML, has an unknown key or a value of the wrong type.
+    #[error("{}: {error}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What was wrong, with line and key.
+        error: toml::de::Error,
+    },
+    /// A variable of the environment names no key, or its value does not fit the key.
+    #[error("{variable}: {problem}")]
+    Environment {
+        /// The variable's name.
+        variable: String,
+        /// What was wrong.
+        problem: String,
+    },
+    /// A value that makes no sense.
+    #[error("{key}: {problem}")]
+    Value {
+        /// `section.key`.
+        key: &'static str,
+        /// What was wrong.
+        problem: String,
+    },
+}
+
+/// Reads the file, if one is named (else the built-in defaults), then what the environment says.
+///
+/// # Errors
+/// The first thing that is wrong, see [`ConfigError`].
+pub fn load(path: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+    let mut config = match path {
+        None => Config::default(),
+        Some(path) => {
+            let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
+            let text = std::fs::read_to_string(path).map_err(unreadable)?;
+            toml::from_str(&text).map_err(|error| ConfigError::Invalid { path: path.to_owned(), error })?
+        }
+    };
+    for (variable, value) in environment.filter(|(variable, _)| variable.starts_with(PREFIX)) {
+        config =
+            overridden(&config, &variable, &value).map_err(|problem| ConfigError::Environment { variable, problem })?;
+    }
+    validate::validate(&config)?;
+    Ok(config)
+}
+
+fn overridden(config: &Config, variable: &str, value: &str) -> Result<Config, String> {
+    let name = variable[PREFIX.len()..].to_lowercase();
+    let (section, key) = name.split_once("__").ok_or("is not of the form VIDEREHAB_SECTION__KEY")?;
+    let mut table = Table::try_from(config).map_err(|error| error.to_string())?;
+    let present = table.get_mut(section).and_then(|section| section.get_mut(key));
+    let present = present.ok_or_else(|| format!("there is no key {section}.{key}"))?;
+    *present = match present {
+        Value::String(_) => Value::String(value.to_owned()),
+        _ => parsed(value).ok_or_else(|| format!("`{value}` is no value for {section}.{key}"))?,
+    };
+    table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+fn parsed(value: &str) -> Option<Value> {
+    toml::from_str::<Table>(&format!("value = {value}")).ok()?.remove("value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("viderehab-config-{}-{number}.toml", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        let environment = environment.iter().map(|(variable, value)| (variable.to_string(), value.to_string()));
+        let loaded = load(Some(&path), environment).map_err(|error| error.to_string());
+        std::fs::remove_file(path).unwrap();
+        loaded
+    }
+
+    #[test]
+    fn the_shipped_file_equals_the_defaults() {
+        assert_eq!(from(include_str!("../../config.toml"), &[]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_environment_overrides_by_the_type_of_the_key() {
+        let environment = [
+            ("VIDEREHAB_SERVER__LISTEN", "[::1]:9"),
+            ("VIDEREHAB_SERVER__ADMIN_TOKEN", "0123456789abcdef0123456789abcdef"),
+            ("VIDEREHAB_WEBRTC__MAX_SESSIONS", "7"),
+            ("VIDEREHAB_WEBRTC__ROOM_KEY", "false"),
+            ("VIDEREHAB_SERVER__ALLOWED_ORIGINS", r#"["https://a.example"]"#),
+            ("OTHER", "x"),
+        ];
+        let config = from("[webrtc]\nmax_sessions = 3", &environment).unwrap();
+        assert_eq!(config.server.listen.to_string(), "[::1]:9");
+        assert_eq!(config.server.admin_token, "0123456789abcdef0123456789abcdef");
+        assert_eq!((config.webrtc.max_sessions, config.webrtc.room_key), (7, false));
+        assert_eq!(config.server.allowed_origins, ["https://a.example"]);
+    }
+
+    #[test]
+    fn errors_name_the_key() {
+        for (text, environment, named) in [
+            ("[server]\nlisten = 5", &[][..], "listen"),
+            ("[server]\nlisten = \"nowhere\"", &[], "listen"),
+            ("[webrtc]\nmax_session = 5", &[], "max_session"),
+            ("[webrtc]\nmax_sessions = 0", &[], "webrtc.max_sessions"),
+            ("[webrtc]\nlocal_base_port = 65500\nmax_sessions = 50", &[], "webrtc.local_base_port"),
+            ("[webrtc]\nexecutable = \"node\"", &[], "webrtc.executable"),
+            ("[server]\npublic_url = \"clinic.example\"", &[], "server.public_url"),
+            ("[server]\nadmin_token = \"short\"", &[], "server.admin_token"),
+            ("[limits]\nmessage_bytes = 10", &[], "limits.message_bytes"),
+            ("", &[("VIDEREHAB_WEBRTC__MAX_SESSIONS", "many")], "VIDEREHAB_WEBRTC__MAX_SESSIONS"),
+            ("", &[("VIDEREHAB_WEBRTC__COLOUR", "red")], "webrtc.colour"),
+            ("", &[("VIDEREHAB_LISTEN", "x")], "VIDEREHAB_LISTEN"),
+        ] {
+            let error = from(text, environment).expect_err(named);
+            assert!(error.contains(named), "{error}");
+        }
+        let missing = load(Some(Path::new("/nonexistent/config.toml")), std::iter::empty()).unwrap_err();
+        assert!(missing.to_string().contains("/nonexistent/config.toml"));
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let mut config = Config::default();
+        config.server.admin_token = "0123456789abcdef".to_owned();
+        config.webrtc.ice_servers = vec![super::super::IceServer {
+            urls: vec!["turn:turn.example".to_owned()],
+            username: "user".to_owned(),
+            credential: "hidden".to_owned(),
+        }];
+        let shown = format!("{config:?}");
+        assert!(shown.contains("********") && shown.contains("turn:turn.example"));
+        assert!(!shown.contains("0123456789abcdef") && !shown.contains("hidden"));
+    }
+}

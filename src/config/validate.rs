@@ -1,0 +1,48 @@
+//! Values that have the right type and still make no sense.
+
+use super::{Config, ConfigError};
+
+/// The shortest admin token: 16 characters, so that it cannot be guessed over the network.
+const TOKEN_CHARACTERS: usize = 16;
+
+/// The least `message_bytes`: below it not even a candidate passes.
+const LEAST_MESSAGE_BYTES: usize = 1024;
+
+pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
+    let (server, webrtc, limits) = (&config.server, &config.webrtc, &config.limits);
+    let url = &server.public_url;
+    let token = server.admin_token.len();
+    let last_port = usize::from(webrtc.local_base_port) + usize::from(webrtc.max_sessions);
+    let not_yet = "is not supported yet; leave it empty";
+    let checks = [
+        (
+            url.is_empty() || url.starts_with("http://") || url.starts_with("https://"),
+            "server.public_url",
+            "must begin with http:// or https://".to_owned(),
+        ),
+        (
+            token == 0 || token >= TOKEN_CHARACTERS,
+            "server.admin_token",
+            format!("has {token} characters, needs {TOKEN_CHARACTERS} or none"),
+        ),
+        (!webrtc.hostname.is_empty(), "webrtc.hostname", "must not be empty".to_owned()),
+        (webrtc.max_sessions > 0, "webrtc.max_sessions", "must be at least 1".to_owned()),
+        (webrtc.local_base_port > 0, "webrtc.local_base_port", "must be at least 1".to_owned()),
+        (
+            last_port <= 65536,
+            "webrtc.local_base_port",
+            format!("with max_sessions the pool would end at port {}", last_port - 1),
+        ),
+        (webrtc.working_directory.is_empty(), "webrtc.working_directory", not_yet.to_owned()),
+        (webrtc.executable.is_empty(), "webrtc.executable", not_yet.to_owned()),
+        (webrtc.script.is_empty(), "webrtc.script", not_yet.to_owned()),
+        (
+            limits.message_bytes >= LEAST_MESSAGE_BYTES,
+            "limits.message_bytes",
+            format!("must be at least {LEAST_MESSAGE_BYTES}; an offer is about 6 KB"),
+        ),
+        (limits.handshake_secs > 0, "limits.handshake_secs", "must be at least 1".to_owned()),
+    ];
+    let wrong = checks.into_iter().find(|(fine, ..)| !fine);
+    wrong.map_or(Ok(()), |(_, key, problem)| Err(ConfigError::Value { key, problem }))
+}

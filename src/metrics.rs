@@ -1,0 +1,127 @@
+//! What is counted, in Prometheus's text format.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::room::{DisconnectReason, Verdict};
+
+/// All metrics. Cheap to update: each is an atomic number.
+pub struct Metrics {
+    registry: Registry,
+    sessions: Gauge,
+    connections: Gauge,
+    starts: Counter,
+    packets: Family<VerdictLabel, Counter>,
+    applied: Counter,
+    refused: Counter,
+    disconnects: Family<ReasonLabel, Counter>,
+    failed_keys: Counter,
+    rpc: Family<StatusLabel, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabel {
+    verdict: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabel {
+    status: u16,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let packets = Family::<VerdictLabel, Counter>::default();
+        let of = |verdict| packets.get_or_create(&VerdictLabel { verdict }).clone();
+        let (applied, refused) = (of("applied"), of("refused"));
+        let mut metrics = Self {
+            registry: Registry::with_prefix("viderehab"),
+            sessions: Gauge::default(),
+            connections: Gauge::default(),
+            starts: Counter::default(),
+            packets,
+            applied,
+            refused,
+            disconnects: Family::default(),
+            failed_keys: Counter::default(),
+            rpc: Family::default(),
+        };
+        let registry = &mut metrics.registry;
+        registry.register("sessions", "Running sessions", metrics.sessions.clone());
+        registry.register("connections", "Open connections to sessions", metrics.connections.clone());
+        registry.register("session_starts", "Sessions started", metrics.starts.clone());
+        registry.register("packets", "Packets from clients, by what became of them", metrics.packets.clone());
+        registry.register("disconnects", "Connections that ended, by reason", metrics.disconnects.clone());
+        registry.register("failed_keys", "Wrong keys presented", metrics.failed_keys.clone());
+        registry.register("rpc", "RPC calls over HTTP, by status", metrics.rpc.clone());
+        metrics
+    }
+
+    /// A session runs.
+    pub fn session_started(&self) {
+        self.starts.inc();
+        self.sessions.inc();
+    }
+
+    /// A session was found in the store and runs again.
+    pub fn session_restored(&self) {
+        self.sessions.inc();
+    }
+
+    /// A session ended.
+    pub fn session_ended(&self) {
+        self.sessions.dec();
+    }
+
+    /// A connection opened.
+    pub fn connected(&self) {
+        self.connections.inc();
+    }
+
+    /// A connection ended.
+    pub fn disconnected(&self, reason: DisconnectReason) {
+        self.connections.dec();
+        self.disconnects.get_or_create(&ReasonLabel { reason: reason.name() }).inc();
+    }
+
+    /// A packet was dealt with.
+    pub fn packet(&self, verdict: Verdict) {
+        match verdict {
+            Verdict::Applied => self.applied.inc(),
+            Verdict::Refused | Verdict::NotAdmitted => self.refused.inc(),
+        };
+    }
+
+    /// A wrong key was presented.
+    pub fn failed_key(&self) {
+        self.failed_keys.inc();
+    }
+
+    /// An RPC call over HTTP was answered.
+    pub fn rpc(&self, status: u16) {
+        self.rpc.get_or_create(&StatusLabel { status }).inc();
+    }
+
+    /// All of them as text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a String cannot fail");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
