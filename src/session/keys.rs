@@ -1,0 +1,191 @@
+//! The keys of a session: one for each role, a personal one for each invitee.
+
+use rand::RngExt;
+use rand::distr::Alphanumeric;
+use rand::rngs::SysRng;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use crate::wire::manage::Role;
+
+/// 22 letters and digits hold 131 random bits.
+const KEY_CHARACTERS: usize = 22;
+
+/// A secret that lets its holder into a session. URL-safe; shown by nothing.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Key(String);
+
+impl Key {
+    /// A fresh one from the system's random source.
+    pub fn random() -> Self {
+        let mut source = rand::rand_core::UnwrapErr(SysRng);
+        Self((0..KEY_CHARACTERS).map(|_| char::from(source.sample(Alphanumeric))).collect())
+    }
+
+    /// The secret itself, for a URL.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the key, in a time that tells nothing of where they differ.
+    pub fn is(&self, presented: &str) -> bool {
+        self.0.as_bytes().ct_eq(presented.as_bytes()).into()
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Key(…)")
+    }
+}
+
+/// What a key gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// What its holder is.
+    pub role: Role,
+    /// Who its holder is, if the key is personal: the invitee's uuid.
+    pub identity: Option<String>,
+    /// The key's number in its session, so that what one key opened can be told from another's.
+    pub key: u64,
+}
+
+/// The number that stands for no key: a keyless client.
+pub const NO_KEY: u64 = 0;
+
+impl Grant {
+    /// What a keyless client has once it has named the session.
+    pub fn keyless() -> Self {
+        Self { role: Role::Participant, identity: None, key: NO_KEY }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Entry {
+    number: u64,
+    role: Role,
+    uuid: Option<String>,
+    key: Key,
+}
+
+/// All keys of a session. Written to the store as it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeyRing {
+    entries: Vec<Entry>,
+    next: u64,
+}
+
+impl KeyRing {
+    /// A key for each role.
+    pub fn new() -> Self {
+        let mut ring = Self { entries: Vec::new(), next: NO_KEY + 1 };
+        for role in Role::ALL {
+            ring.add(role, None);
+        }
+        ring
+    }
+
+    fn add(&mut self, role: Role, uuid: Option<String>) {
+        self.entries.push(Entry { number: self.next, role, uuid, key: Key::random() });
+        self.next += 1;
+    }
+
+    /// Gives an invitee a key; whoever has one keeps it.
+    pub fn invite(&mut self, role: Role, uuid: &str) {
+        if self.personal(role, uuid).is_none() {
+            self.add(role, Some(uuid.to_owned()));
+        }
+    }
+
+    /// Takes an invitee's key; the number of the key it was.
+    pub fn revoke(&mut self, role: Role, uuid: &str) -> Option<u64> {
+        let at = self.entries.iter().position(|entry| entry.role == role && entry.uuid.as_deref() == Some(uuid))?;
+        Some(self.entries.remove(at).number)
+    }
+
+    /// Whether the key of this number has not been taken.
+    pub fn holds(&self, number: u64) -> bool {
+        self.entries.iter().any(|entry| entry.number == number)
+    }
+
+    /// The numbers of all keys.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().map(|entry| entry.number)
+    }
+
+    /// The key of a role.
+    pub fn role(&self, role: Role) -> &Key {
+        let found = self.entries.iter().find(|entry| entry.role == role && entry.uuid.is_none());
+        &found.expect("role keys are made first and never revoked").key
+    }
+
+    fn personal(&self, role: Role, uuid: &str) -> Option<&Key> {
+        let found = self.entries.iter().find(|entry| entry.role == role && entry.uuid.as_deref() == Some(uuid));
+        found.map(|entry| &entry.key)
+    }
+
+    /// Each invitee with the key, in the order of their invitations.
+    pub fn invitees(&self) -> impl Iterator<Item = (Role, &str, &Key)> {
+        self.entries.iter().filter_map(|entry| Some((entry.role, entry.uuid.as_deref()?, &entry.key)))
+    }
+
+    /// What a presented key gives. Every entry is compared, whichever fits.
+    pub fn check(&self, presented: &str) -> Option<Grant> {
+        let mut grant = None;
+        for entry in &self.entries {
+            if entry.key.is(presented) {
+                grant = Some(Grant { role: entry.role, identity: entry.uuid.clone(), key: entry.number });
+            }
+        }
+        grant
+    }
+}
+
+impl Default for KeyRing {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_give_role_and_identity() {
+        let mut ring = KeyRing::new();
+        ring.invite(Role::User, "ann");
+        let key = ring.personal(Role::User, "ann").unwrap().reveal().to_owned();
+        let grant = ring.check(&key).unwrap();
+        assert_eq!((grant.role, grant.identity.as_deref()), (Role::User, Some("ann")));
+        let role = ring.check(ring.role(Role::Device).reveal()).unwrap();
+        assert_eq!((role.role, role.identity), (Role::Device, None));
+        assert_eq!(ring.check(""), None);
+        assert_eq!(ring.check("x"), None);
+    }
+
+    #[test]
+    fn a_uuid_named_twice_has_one_key_and_a_new_invitation_gives_a_new_one() {
+        let mut ring = KeyRing::new();
+        ring.invite(Role::Participant, "bob");
+        let first = ring.personal(Role::Participant, "bob").unwrap().reveal().to_owned();
+        ring.invite(Role::Participant, "bob");
+        assert_eq!(ring.invitees().count(), 1);
+        assert!(ring.revoke(Role::User, "bob").is_none());
+        assert!(ring.revoke(Role::Participant, "bob").is_some());
+        ring.invite(Role::Participant, "bob");
+        assert!(ring.check(&first).is_none());
+    }
+
+    #[test]
+    fn keys_are_long_random_and_hidden() {
+        let keys: std::collections::HashSet<String> = (0..1000).map(|_| Key::random().0).collect();
+        assert_eq!(keys.len(), 1000);
+        assert!(
+            keys.iter().all(|key| key.len() == KEY_CHARACTERS && key.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        );
+        let used: std::collections::HashSet<char> = keys.iter().flat_map(|key| key.chars()).collect();
+        assert_eq!(used.len(), 62);
+        assert_eq!(format!("{:?}", Key::random()), "Key(…)");
+    }
+}

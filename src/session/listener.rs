@@ -1,0 +1,60 @@
+//! A session's own port.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::Session;
+use crate::http::Request;
+use crate::http::serve::serve;
+
+/// How often a port that another program holds is tried again after a restart.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Serves the session on a bound listener until the session ends. `lease` is dropped once the
+    /// port is closed.
+    pub fn listen(self: &Arc<Self>, listener: TcpListener, lease: impl Send + 'static) {
+        let session = self.clone();
+        self.tasks.spawn(async move {
+            let _released = session.released.clone().drop_guard();
+            let _lease = lease;
+            session.serve(listener).await;
+        });
+    }
+
+    /// As [`Session::listen`], once the address can be bound: after a restart another program may
+    /// hold the port. The front door reaches the session meanwhile.
+    pub fn listen_when_free(self: &Arc<Self>, address: SocketAddr, lease: impl Send + 'static) {
+        let session = self.clone();
+        self.tasks.spawn(async move {
+            let _released = session.released.clone().drop_guard();
+            let _lease = lease;
+            while !session.stop.is_cancelled() {
+                if let Ok(listener) = TcpListener::bind(address).await {
+                    tracing::info!(session = session.id, port = session.port, "the port is free again");
+                    return session.serve(listener).await;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(RETRY) => {}
+                    () = session.stop.cancelled() => {}
+                }
+            }
+        });
+    }
+
+    async fn serve(self: &Arc<Self>, listener: TcpListener) {
+        let handshake = self.shared.config.limits.handshake();
+        let session = self.clone();
+        let handle = move |request: Request, peer: SocketAddr| {
+            let session = session.clone();
+            async move {
+                let path = request.uri().path().to_owned();
+                session.handle(request, &path, peer.ip()).await
+            }
+        };
+        serve(listener, handshake, &self.stop, &self.tasks, handle).await;
+    }
+}

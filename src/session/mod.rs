@@ -1,0 +1,321 @@
+//! One running session: its port, keys, connections and rooms. Sessions share nothing with each
+//! other but the [`Shared`] settings and counters of the server.
+
+pub mod connection;
+pub mod gate;
+pub mod keys;
+pub mod listener;
+mod pace;
+mod page;
+mod router;
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::http::Response;
+use crate::http::origin::Origins;
+use crate::metrics::Metrics;
+use crate::room::{self, Admission, DisconnectReason, PeerId, Rooms};
+use crate::transport::{Carrier, sockjs};
+use crate::wire::manage::Role;
+use connection::{Attached, Connection};
+use gate::Gate;
+use keys::{Grant, KeyRing, NO_KEY};
+
+/// What all sessions share.
+pub struct Shared {
+    /// The whole configuration.
+    pub config: Config,
+    /// The origins let in.
+    pub origins: Origins,
+    /// What an address may do.
+    pub gate: Arc<Gate>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// What a session tells the manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// The creator's first connection is there.
+    CreatorHere,
+    /// The creator's last connection is gone.
+    CreatorGone,
+}
+
+/// Where a session's [`Presence`] goes: its id, its run, and what happened.
+pub type PresenceSender = mpsc::UnboundedSender<(i64, u64, Presence)>;
+
+/// What makes a session.
+pub struct Plan {
+    /// The session's id.
+    pub id: i64,
+    /// Which start of the id this is, so that news of an earlier one is not taken for this one's.
+    pub run: u64,
+    /// The port that the session is known by.
+    pub port: u16,
+    /// Its name, for the pages.
+    pub name: String,
+    /// The RoomId by which keyless clients enter.
+    pub session_key: String,
+    /// Its keys.
+    pub keys: KeyRing,
+    /// The identity whose coming and going the manager is told of.
+    pub creator: Option<String>,
+    /// Where it is told.
+    pub presence: PresenceSender,
+}
+
+/// A running session.
+pub struct Session {
+    /// The session's id.
+    pub id: i64,
+    /// The port that it is known by.
+    pub port: u16,
+    name: String,
+    run: u64,
+    creator: Option<String>,
+    shared: Arc<Shared>,
+    presence: PresenceSender,
+    state: Mutex<State>,
+    sockjs: Arc<sockjs::Service<Connection>>,
+    stop: CancellationToken,
+    released: CancellationToken,
+    tasks: TaskTracker,
+}
+
+struct State {
+    rooms: Rooms<Attached>,
+    keys: KeyRing,
+    next_peer: PeerId,
+    creator_connections: usize,
+    ended: bool,
+}
+
+/// A connection, as `/api/sessions` shows it.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names say what they hold")]
+pub struct PeerInfo {
+    pub id: PeerId,
+    pub role: Role,
+    pub identity: Option<String>,
+    pub user_id: Option<serde_json::Value>,
+    pub room: Option<String>,
+    pub carrier: &'static str,
+    pub connected_secs: u64,
+}
+
+/// Why no connection is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The session is over.
+    #[error("the session has ended")]
+    Ended,
+    /// `limits.peers`
+    #[error("the session has as many connections as it may (limits.peers)")]
+    Full,
+    /// `limits.connections_per_address`
+    #[error("this address has as many connections as it may (limits.connections_per_address)")]
+    AddressFull,
+}
+
+impl OpenError {
+    /// The answer that tells the client.
+    pub fn response(self) -> Response {
+        let status = match self {
+            Self::Ended => hyper::StatusCode::NOT_FOUND,
+            Self::Full => hyper::StatusCode::SERVICE_UNAVAILABLE,
+            Self::AddressFull => hyper::StatusCode::TOO_MANY_REQUESTS,
+        };
+        crate::http::text(status, self.to_string())
+    }
+}
+
+impl Session {
+    /// A session that runs, without a listener yet.
+    pub fn new(plan: Plan, shared: Arc<Shared>) -> Arc<Self> {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let limits = &shared.config.limits;
+        let rooms = room::Limits {
+            rooms: limits.rooms,
+            // Whatever may be sent must fit, with what an answer adds to it.
+            log_bytes: limits.log_bytes.max(limits.message_bytes + 4096),
+        };
+        let sockjs =
+            sockjs::Service::new(router::sockjs_settings(limits), shared.origins.clone(), tasks.clone(), stop.clone());
+        let state = State {
+            rooms: Rooms::new(plan.session_key, rooms),
+            keys: plan.keys,
+            next_peer: 1,
+            creator_connections: 0,
+            ended: false,
+        };
+        Arc::new(Self {
+            id: plan.id,
+            port: plan.port,
+            name: plan.name,
+            run: plan.run,
+            creator: plan.creator,
+            presence: plan.presence,
+            state: Mutex::new(state),
+            shared,
+            sockjs,
+            stop,
+            released: CancellationToken::new(),
+            tasks,
+        })
+    }
+
+    /// The state. A panic while it was held cannot have left it half changed in a way that matters
+    /// more than the session going on.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a key gives.
+    pub fn check_key(&self, presented: &str) -> Option<Grant> {
+        self.state().keys.check(presented)
+    }
+
+    /// A copy of the keys, for the store and the replies.
+    pub fn keys(&self) -> KeyRing {
+        self.state().keys.clone()
+    }
+
+    /// Opens a connection. A key that was taken since it was checked opens nothing.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(
+        self: &Arc<Self>,
+        grant: Grant,
+        admission: Admission,
+        carrier: Carrier,
+        address: IpAddr,
+    ) -> Result<Connection, OpenError> {
+        let place = self.shared.gate.enter(address).ok_or(OpenError::AddressFull)?;
+        let mut state = self.state();
+        let peers = self.shared.config.limits.peers;
+        let revoked = admission == Admission::Keyed && !state.keys.holds(grant.key);
+        if state.ended || revoked {
+            return Err(OpenError::Ended);
+        }
+        if peers > 0 && state.rooms.peer_count() >= peers {
+            return Err(OpenError::Full);
+        }
+        let peer = state.next_peer;
+        state.next_peer += 1;
+        let attached = Attached::new(grant, carrier);
+        let changed = attached.changed.clone();
+        if self.is_creator(&attached.grant) {
+            state.creator_connections += 1;
+            if state.creator_connections == 1 {
+                self.tell(Presence::CreatorHere);
+            }
+        }
+        state.rooms.enter(peer, admission, attached);
+        drop(state);
+        Ok(Connection::new(self.clone(), peer, changed, admission, place))
+    }
+
+    fn is_creator(&self, grant: &Grant) -> bool {
+        self.creator.is_some() && grant.identity == self.creator
+    }
+
+    fn tell(&self, presence: Presence) {
+        // Nobody listens any more when the manager has shut down.
+        let _ = self.presence.send((self.id, self.run, presence));
+    }
+
+    /// A connection is gone.
+    fn closed(&self, peer: PeerId) {
+        let mut state = self.state();
+        let reason = state.rooms.end_of(peer).unwrap_or(DisconnectReason::Gone);
+        let Some(attached) = state.rooms.exit(peer, &mut Attached::wake) else { return };
+        if self.is_creator(&attached.grant) {
+            state.creator_connections -= 1;
+            if state.creator_connections == 0 {
+                self.tell(Presence::CreatorGone);
+            }
+        }
+        drop(state);
+        self.shared.metrics.disconnected(reason);
+        tracing::debug!(
+            session = self.id,
+            peer,
+            carrier = attached.carrier.name(),
+            reason = reason.name(),
+            "connection closed"
+        );
+    }
+
+    /// Replaces the keys, which the manager alone changes, and ends at once what a key opened that
+    /// is no longer among them.
+    pub fn set_keys(&self, keys: KeyRing) {
+        let mut state = self.state();
+        state.keys = keys;
+        let held: HashSet<u64> = state.keys.numbers().chain([NO_KEY]).collect();
+        state.end_where(|grant| !held.contains(&grant.key), DisconnectReason::Removed);
+    }
+
+    /// Ends the session: every connection is told why, nothing is let in any more. Returns at once;
+    /// [`Session::gone`] waits.
+    pub fn end(&self, reason: DisconnectReason) {
+        let mut state = self.state();
+        state.ended = true;
+        state.end_where(|_| true, reason);
+        drop(state);
+        self.sockjs.end_unattended();
+        self.stop.cancel();
+        self.tasks.close();
+    }
+
+    /// Completes when an ended session's port is free again, which is at once.
+    pub async fn port_released(&self) {
+        self.released.cancelled().await;
+    }
+
+    /// Completes when all tasks of an ended session have ended.
+    pub async fn gone(&self) {
+        self.tasks.wait().await;
+    }
+
+    /// Who is connected now, in order of connecting.
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        let state = self.state();
+        let now = Instant::now();
+        let mut peers: Vec<PeerInfo> = state
+            .rooms
+            .peers()
+            .map(|(id, view)| PeerInfo {
+                id,
+                role: view.attached.grant.role,
+                identity: view.attached.grant.identity.clone(),
+                user_id: view.user_id.and_then(|text| serde_json::from_str(text).ok()),
+                room: view.room.map(str::to_owned),
+                carrier: view.attached.carrier.name(),
+                connected_secs: now.saturating_duration_since(view.attached.since).as_secs(),
+            })
+            .collect();
+        peers.sort_unstable_by_key(|peer| peer.id);
+        peers
+    }
+}
+
+impl State {
+    fn end_where(&mut self, of_them: impl Fn(&Grant) -> bool, reason: DisconnectReason) {
+        let theirs: Vec<PeerId> =
+            self.rooms.peers().filter(|(_, view)| of_them(&view.attached.grant)).map(|(peer, _)| peer).collect();
+        for peer in theirs {
+            self.rooms.end(peer, reason, &mut Attached::wake);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! How fast a connection may send: two buckets that fill at its rates.
+
+use std::time::{Duration, Instant};
+
+/// How many seconds' worth of its rate a connection may send at once: a call begins with a burst
+/// of candidates.
+const BURST_SECS: f64 = 5.0;
+
+/// A connection's rates; 0 switches one off.
+#[derive(Debug, Clone, Copy)]
+pub struct Rates {
+    /// Packets a second.
+    pub packets: u32,
+    /// Bytes of packets a second.
+    pub bytes: u32,
+}
+
+/// What a connection has left of its rates.
+#[derive(Debug)]
+pub struct Pace {
+    packets: Bucket,
+    bytes: Bucket,
+    filled: Instant,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    rate: f64,
+    left: f64,
+}
+
+impl Bucket {
+    fn new(rate: u32) -> Self {
+        let rate = f64::from(rate);
+        Self { rate, left: rate * BURST_SECS }
+    }
+
+    /// Fills for the time gone by, takes `amount`, answers the seconds until nothing is owed.
+    fn spend(&mut self, elapsed: f64, amount: f64) -> f64 {
+        if self.rate == 0.0 {
+            return 0.0;
+        }
+        self.left = (self.left + self.rate * elapsed).min(self.rate * BURST_SECS) - amount;
+        (-self.left / self.rate).max(0.0)
+    }
+}
+
+impl Pace {
+    /// Full buckets.
+    pub fn new(rates: Rates, now: Instant) -> Self {
+        Self { packets: Bucket::new(rates.packets), bytes: Bucket::new(rates.bytes), filled: now }
+    }
+
+    /// Counts one packet; answers how long not to read the next.
+    pub fn spend(&mut self, bytes: usize, now: Instant) -> Duration {
+        let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.filled = now;
+        let packets = self.packets.spend(elapsed, 1.0);
+        let bytes = self.bytes.spend(elapsed, bytes as f64);
+        Duration::from_secs_f64(packets.max(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let start = Instant::now();
+        let mut pace = Pace::new(Rates { packets: 10, bytes: 0 }, start);
+        assert!((0..50).all(|_| pace.spend(1, start).is_zero()));
+        assert_eq!(pace.spend(1, start), Duration::from_millis(100));
+        let later = start + Duration::from_millis(200);
+        assert!(pace.spend(1, later).is_zero());
+        assert!(!pace.spend(1, later).is_zero());
+    }
+
+    #[test]
+    fn bytes_count_too_and_zero_is_no_limit() {
+        let start = Instant::now();
+        let mut pace = Pace::new(Rates { packets: 0, bytes: 100 }, start);
+        assert!(pace.spend(500, start).is_zero());
+        assert_eq!(pace.spend(100, start), Duration::from_secs(1));
+        let mut free = Pace::new(Rates { packets: 0, bytes: 0 }, start);
+        assert!((0..10_000).all(|_| free.spend(1 << 20, start).is_zero()));
+    }
+}

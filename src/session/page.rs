@@ -1,0 +1,57 @@
+//! The pages that a session serves: the call page of each role, and the one that says no.
+
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, SET_COOKIE};
+use serde_json::json;
+
+use super::keys::Grant;
+use crate::assets;
+use crate::config::Config;
+use crate::http::{self, Request, Response};
+
+/// Where the call page takes its configuration from.
+const PLACEHOLDER: &str = "<!--config-->";
+
+/// The cookie that carries a session's key for carriers that cannot put it in their URL.
+pub(super) fn cookie_name(port: u16) -> String {
+    format!("viderehab_{port}")
+}
+
+/// The call page. Sets the cookie for the addresses of the session's sockets.
+pub(super) fn call(config: &Config, port: u16, session: &str, grant: &Grant, key: &str) -> Response {
+    let settings = json!({
+        "port": port,
+        "role": grant.role,
+        "identity": grant.identity,
+        "room": "main",
+        "iceServers": config.webrtc.ice_servers,
+        "session": session,
+    });
+    // `<` must not end the script element that it stands in.
+    let settings = settings.to_string().replace('<', "\\u003c");
+    let element = format!(r#"<script id="config" type="application/json">{settings}</script>"#);
+    let mut response = assets::page(StatusCode::OK, "call.html", &[(PLACEHOLDER, &element)]);
+    if !key.is_empty() {
+        let secure = if config.server.public_url.starts_with("https://") { "; Secure" } else { "" };
+        let paths = [format!("/websocket/{port}/"), format!("/webrtc/{port}/"), "/echo".to_owned()];
+        for path in paths {
+            let cookie = format!("{}={key}; Path={path}; HttpOnly; SameSite=Strict{secure}", cookie_name(port));
+            let cookie = HeaderValue::try_from(cookie).expect("a key that was accepted is letters and digits");
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+/// The page for whoever has no valid key.
+pub(super) fn denied() -> Response {
+    assets::page(StatusCode::FORBIDDEN, "denied.html", &[])
+}
+
+/// An embedded file; `path` is `/assets/…`.
+pub(super) fn asset(request: &Request, path: &str) -> Response {
+    if !http::is_read(request.method()) {
+        return http::method_not_allowed("GET, HEAD");
+    }
+    assets::file(path.strip_prefix("/assets/").unwrap_or_default(), request.headers())
+}
