@@ -1,0 +1,137 @@
+//! The embedded store: every session that was ever started, in one file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::backends::InMemoryBackend;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::record::Record;
+
+/// Session id → [`Record`] as JSON.
+const SESSIONS: TableDefinition<i64, &[u8]> = TableDefinition::new("sessions");
+
+/// The file in `data_dir`.
+const FILE: &str = "viderehab.redb";
+
+/// Why the store could not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory cannot be made or the file not opened.
+    #[error("server.data_dir: cannot open {path}: {problem}")]
+    Open {
+        /// The directory or file.
+        path: String,
+        /// What was wrong.
+        problem: String,
+    },
+    /// A transaction failed: the disk is full or broken.
+    #[error("the store cannot be used: {0}")]
+    Database(#[from] redb::Error),
+    /// A record is not what this program writes.
+    #[error("the store's record of session {id} cannot be read: {error}")]
+    Record {
+        /// Which.
+        id: i64,
+        /// What was wrong.
+        error: serde_json::Error,
+    },
+}
+
+/// The store. Its methods block; what `put` has returned for is on the disk.
+#[derive(Clone)]
+pub struct Store {
+    database: Arc<Database>,
+}
+
+impl Store {
+    /// Opens or makes the store in a directory; an empty name keeps everything in memory.
+    ///
+    /// # Errors
+    /// A file that is no store, is in use, or cannot be written.
+    pub fn open(directory: &str) -> Result<Self, StoreError> {
+        let database = if directory.is_empty() {
+            Database::builder().create_with_backend(InMemoryBackend::new()).map_err(redb::Error::from)?
+        } else {
+            let path = Path::new(directory).join(FILE);
+            let failed = |problem: String| StoreError::Open { path: path.display().to_string(), problem };
+            private_file(&path).map_err(|error| failed(error.to_string()))?;
+            Database::create(&path).map_err(|error| failed(error.to_string()))?
+        };
+        let store = Self { database: Arc::new(database) };
+        // So that reading finds the table even before the first session.
+        store.write(|_| Ok(()))?;
+        Ok(store)
+    }
+
+    fn write(
+        &self,
+        change: impl FnOnce(&mut redb::Table<i64, &[u8]>) -> Result<(), redb::Error>,
+    ) -> Result<(), StoreError> {
+        let transaction = self.database.begin_write().map_err(redb::Error::from)?;
+        {
+            let mut table = transaction.open_table(SESSIONS).map_err(redb::Error::from)?;
+            change(&mut table)?;
+        }
+        transaction.commit().map_err(redb::Error::from)?;
+        Ok(())
+    }
+
+    /// Writes records, all or none, durably.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn put(&self, records: &[Record]) -> Result<(), StoreError> {
+        self.write(|table| {
+            for record in records {
+                let bytes = serde_json::to_vec(record).expect("a record has text keys and finite numbers");
+                table.insert(record.session.id_session, bytes.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// One session's record.
+    ///
+    /// # Errors
+    /// The disk's, or a record that cannot be read.
+    pub fn get(&self, id: i64) -> Result<Option<Record>, StoreError> {
+        let transaction = self.database.begin_read().map_err(redb::Error::from)?;
+        let table = transaction.open_table(SESSIONS).map_err(redb::Error::from)?;
+        let found = table.get(id).map_err(redb::Error::from)?;
+        found.map(|bytes| decode(id, bytes.value())).transpose()
+    }
+
+    /// All records of sessions that run, by id, and the highest id there is.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn running(&self) -> Result<(Vec<Record>, i64), StoreError> {
+        let transaction = self.database.begin_read().map_err(redb::Error::from)?;
+        let table = transaction.open_table(SESSIONS).map_err(redb::Error::from)?;
+        let (mut running, mut last) = (Vec::new(), 0);
+        for entry in table.iter().map_err(redb::Error::from)? {
+            let (id, bytes) = entry.map_err(redb::Error::from)?;
+            last = id.value();
+            let record = decode(last, bytes.value())?;
+            if record.run.is_some() {
+                running.push(record);
+            }
+        }
+        Ok((running, last))
+    }
+}
+
+fn decode(id: i64, bytes: &[u8]) -> Result<Record, StoreError> {
+    serde_json::from_slice(bytes).map_err(|error| StoreError::Record { id, error })
+}
+
+/// Makes the directory and the file for their owner alone, since keys are in it.
+fn private_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    if let Some(directory) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
+    std::fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
+    Ok(())
+}
