@@ -1,0 +1,124 @@
+//! The whole server, put together.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::control::admin::Admin;
+use crate::http::origin::Origins;
+use crate::http::serve::serve;
+use crate::manager::{Manager, StoreError};
+use crate::metrics::Metrics;
+use crate::session::Shared;
+use crate::session::gate::Gate;
+use crate::web::{Front, Health};
+
+/// How long all tasks together may take to end.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, or not ours.
+    #[error("server.listen: cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The admin token can be neither read nor made.
+    #[error("{0}")]
+    Token(io::Error),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A running server.
+pub struct App {
+    front: Arc<Front>,
+    url: String,
+    dashboard: String,
+    stop: CancellationToken,
+    sessions_stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl App {
+    /// Starts the server; all sessions of the store are back when it returns.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let address = config.server.listen;
+        let failed = |error| StartError::Listen { address, error };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let local = listener.local_addr().map_err(failed)?;
+        let base = config.public_base(local.port());
+
+        let own = own_origins(&config, &base);
+        let admin = Admin::load(&config, Origins::new(own.clone())).map_err(StartError::Token)?;
+        let limits = &config.limits;
+        let shared = Arc::new(Shared {
+            origins: Origins::new(own.into_iter().chain(config.server.allowed_origins.iter().cloned())),
+            gate: Gate::new(limits.connections_per_address, limits.failed_keys),
+            metrics: Metrics::new(),
+            config,
+        });
+        let (stop, sessions_stop, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let manager = Manager::start(shared.clone(), base, sessions_stop.clone(), &tasks).await?;
+
+        let url = format!("http://{local}");
+        let dashboard = format!("{url}/rehab/?token={}", admin.encoded());
+        let handshake = shared.config.limits.handshake();
+        let front = Arc::new(Front { shared, admin, manager, health: Health::default() });
+        let (stop_listening, connections, answering) = (stop.clone(), tasks.clone(), front.clone());
+        tasks.spawn(async move {
+            let handle = move |request, peer| answering.clone().handle(request, peer);
+            serve(listener, handshake, &stop_listening, &connections, handle).await;
+        });
+        front.health.ready();
+        Ok(Self { front, url, dashboard, stop, sessions_stop, tasks })
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The dashboard's address with the admin token in it: for the operator's eyes alone.
+    pub fn dashboard_url(&self) -> &str {
+        &self.dashboard
+    }
+
+    /// Stops: not ready any more, sessions told to come back, then everything else. Returns when all
+    /// tasks have ended, or their time is over.
+    pub async fn stop(self) {
+        self.front.health.draining();
+        self.sessions_stop.cancel();
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(SHUTDOWN_TIME, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some tasks did not end in time");
+        }
+    }
+}
+
+/// The origins of our own pages, besides that of each request's Host.
+fn own_origins(config: &Config, base: &str) -> Vec<String> {
+    let scheme_end = base.find("://").map_or(0, |at| at + 3);
+    let host_end = base[scheme_end..].find('/').map_or(base.len(), |at| scheme_end + at);
+    let webrtc = &config.webrtc;
+    let mut own = vec![base[..host_end].to_owned()];
+    if webrtc.external_port != 0 {
+        own.push(format!("https://{}:{}", webrtc.hostname, webrtc.external_port));
+    }
+    own
+}

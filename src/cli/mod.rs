@@ -1,0 +1,32 @@
+//! The command line.
+
+mod client;
+pub mod session;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// A signaling server for tele-rehabilitation.
+#[derive(Debug, Parser)]
+#[command(name = "viderehab", version, about)]
+pub struct Arguments {
+    /// The configuration file; without one, built-in defaults equal to the shipped config.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do; to serve, if nothing is said
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server in the foreground until SIGINT or SIGTERM
+    Serve,
+    /// Validate the configuration and print what is in force, secrets masked
+    Check,
+    /// Command a running server
+    #[command(subcommand)]
+    Session(session::SessionCommand),
+}

@@ -1,0 +1,5 @@
+//! Who commands the sessions: the admin token and the RPC over HTTP.
+
+pub mod admin;
+pub mod api;
+pub mod rpc;

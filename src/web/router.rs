@@ -1,0 +1,110 @@
+//! The manager's own address: one match over what it answers.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, LOCATION};
+
+use super::dashboard;
+use super::health::{self, Health};
+use crate::control::admin::Admin;
+use crate::control::{api, rpc};
+use crate::http::{self, Request, Response};
+use crate::manager::Manager;
+use crate::session::Shared;
+
+/// What the manager's address serves.
+pub struct Front {
+    /// What all sessions share.
+    pub shared: Arc<Shared>,
+    /// Who may command.
+    pub admin: Admin,
+    /// The sessions.
+    pub manager: Manager,
+    /// Where the server is in its life.
+    pub health: Health,
+}
+
+impl Front {
+    /// Answers a request.
+    pub async fn handle(self: Arc<Self>, request: Request, peer: SocketAddr) -> Response {
+        let path = request.uri().path().to_owned();
+        let (first, rest) = split(&path);
+        match first {
+            "" => moved("/rehab/"),
+            "rehab" if rest.is_empty() => moved("/rehab/"),
+            "rehab" => dashboard::answer(&self.admin, request, rest, self.is_secure()).await,
+            "rpc" => self.rpc(request, rest).await,
+            "api" => match self.admin.allows(request.method(), request.headers()) {
+                true => api::answer(&self.manager, &request, rest),
+                false => unauthorized(),
+            },
+            "healthz" => health::liveness(),
+            "readyz" => self.health.readiness(),
+            "metrics" => self.metrics(&request, peer.ip()),
+            "webrtc" => {
+                let (port, rest) = split(rest);
+                self.session(request, port, rest, peer.ip()).await
+            }
+            "websocket" => self.session(request, split(rest).0, &path, peer.ip()).await,
+            _ => not_found(),
+        }
+    }
+
+    async fn rpc(&self, request: Request, rest: &str) -> Response {
+        let response = match self.admin.allows(request.method(), request.headers()) {
+            true => rpc::call(&self.manager, request, rest.trim_start_matches('/')).await,
+            false => unauthorized(),
+        };
+        self.shared.metrics.rpc(response.status().as_u16());
+        response
+    }
+
+    /// The front door: the session on that port, in process.
+    async fn session(&self, request: Request, port: &str, path: &str, peer: IpAddr) -> Response {
+        let session = port.parse().ok().and_then(|port| self.manager.registry().on_port(port));
+        match session {
+            Some(session) if !path.is_empty() => session.handle(request, path, peer).await,
+            _ => not_found(),
+        }
+    }
+
+    /// The metrics hold no secret, but say how busy a clinic is.
+    fn metrics(&self, request: &Request, peer: IpAddr) -> Response {
+        let headers = request.headers();
+        let local = peer.to_canonical().is_loopback() && !headers.contains_key("x-forwarded-for");
+        if !local && !self.admin.allows(request.method(), headers) {
+            return unauthorized();
+        }
+        http::typed(
+            StatusCode::OK,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            self.shared.metrics.text(),
+        )
+    }
+
+    fn is_secure(&self) -> bool {
+        self.shared.config.server.public_url.starts_with("https://")
+    }
+}
+
+/// The first part of a path, and the rest with its slash.
+fn split(path: &str) -> (&str, &str) {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.split_at(path.find('/').unwrap_or(path.len()))
+}
+
+fn moved(to: &'static str) -> Response {
+    let mut response = http::empty(StatusCode::FOUND);
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static(to));
+    response
+}
+
+fn unauthorized() -> Response {
+    rpc::error(StatusCode::UNAUTHORIZED, "the admin token is missing or wrong")
+}
+
+fn not_found() -> Response {
+    http::text(StatusCode::NOT_FOUND, "404 not found\n")
+}
