@@ -1,0 +1,113 @@
+//! The compiled program, started for a test on ports of its own and stopped with it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the program may take until it is ready.
+const START: Duration = Duration::from_secs(20);
+/// Sessions that can run at once.
+const POOL: u16 = 50;
+/// Ports that a pool is sought in: below those that systems hand out by themselves.
+const PORTS: std::ops::Range<u16> = 10_000..30_000;
+
+/// A running viderehab, standalone, all in memory. Dropping it ends the process.
+pub struct Binary {
+    /// The manager's address, `http://host:port`.
+    pub url: String,
+    /// The admin token.
+    pub token: String,
+    process: Child,
+    directory: PathBuf,
+}
+
+impl Binary {
+    /// Starts a program and waits until it is ready. `sections` is TOML for what comes after
+    /// `[server]` and `[webrtc]`, such as `[limits]`.
+    pub fn start(program: &Path, sections: &str) -> Result<Binary, String> {
+        let base = free_pool()?;
+        let directory = std::env::temp_dir().join(format!("viderehab-test-{}-{base}", std::process::id()));
+        let config = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"\"\n\n\
+             [webrtc]\nlocal_base_port = {base}\nmax_sessions = {POOL}\n\n{sections}"
+        );
+        let file = directory.join("config.toml");
+        let log = directory.join("log");
+        let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
+        fs::create_dir_all(&directory).map_err(|error| failed("temporary directory", error))?;
+        fs::write(&file, config).map_err(|error| failed("temporary configuration", error))?;
+        let log_file = fs::File::create(&log).map_err(|error| failed("temporary log", error))?;
+        let mut command = Command::new(program);
+        command.args(["serve".as_ref(), "--config".as_ref(), file.as_os_str()]);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VIDEREHAB_")) {
+            command.env_remove(name); // the tester's own settings are not the test's
+        }
+        let process = command
+            .current_dir(&directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log_file)
+            .spawn()
+            .map_err(|error| failed(&program.display().to_string(), error))?;
+        let mut binary = Binary { url: String::new(), token: String::new(), process, directory };
+        match binary.wait_until_ready() {
+            Ok(()) => Ok(binary),
+            Err(reason) => Err(format!("{reason}; its log:\n{}", fs::read_to_string(log).unwrap_or_default())),
+        }
+    }
+
+    /// Reads the two lines that the program prints when it is ready.
+    fn wait_until_ready(&mut self) -> Result<(), String> {
+        let output = self.process.stdout.take().expect("the output was piped just now");
+        let (sender, lines) = mpsc::channel();
+        // Ends with the process. It reads on, so that the program never waits for a reader.
+        thread::spawn(move || {
+            BufReader::new(output).lines().map_while(Result::ok).for_each(|line| {
+                let _ = sender.send(line); // only the first two lines are waited for
+            })
+        });
+        let until = Instant::now() + START;
+        while self.url.is_empty() || self.token.is_empty() {
+            let line = lines
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+                .map_err(|_| "the program is not ready".to_owned())?;
+            if let Some(url) = line.strip_prefix("viderehab ready on ") {
+                self.url = url.trim().trim_end_matches('/').to_owned();
+            } else if let Some((_, token)) = line.split_once("?token=") {
+                self.token = token.trim().to_owned();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        // Whatever fails here, the process is gone already or the system cleans up.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// The first of as many free ports in a row as a pool needs. Tests of one process get different
+/// ones, those of several start at different places.
+fn free_pool() -> Result<u16, String> {
+    static POOLS: AtomicU16 = AtomicU16::new(0);
+    let pools = (PORTS.end - PORTS.start) / POOL;
+    let first = (std::process::id() % u32::from(pools)) as u16;
+    for _ in 0..pools {
+        let pool = (first + POOLS.fetch_add(1, Ordering::Relaxed)) % pools;
+        let base = PORTS.start + pool * POOL;
+        if (base..base + POOL).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return Ok(base);
+        }
+    }
+    Err("no free ports for a pool".into())
+}
