@@ -1,0 +1,19 @@
+/** Where the session's addresses are, from the page's own: directly, or below a proxy's prefix. */
+
+/**
+ * @param {Location} location the page's
+ * @param {number} port the session's
+ */
+export function addresses(location, port) {
+  const key = new URLSearchParams(location.search).get('key') ?? '';
+  const below = location.pathname.indexOf(`/webrtc/${port}/`);
+  const base = below < 0 ? '' : location.pathname.slice(0, below);
+  const query = `?key=${encodeURIComponent(key)}`;
+  const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  const page = below < 0 ? '' : `${base}/webrtc/${port}`;
+  return {
+    // Below /websocket/ since some proxies upgrade only there.
+    socket: `${scheme}//${location.host}${base}/websocket/${port}/ws${query}`,
+    status: `${page}/status${query}`,
+  };
+}
