@@ -68,6 +68,6 @@ pub trait Endpoint: Send + Sync + 'static {
     fn ended(&self) -> bool;
 
     /// Completes when [`Endpoint::take`] may have something new; at once if something came since
-    /// the last `take`. Cancel-safe. One waiter at a time.
+    /// it last completed. Each wake is told once, as by a `Notify`. Cancel-safe. One waiter at a time.
     fn changed(&self) -> impl Future<Output = ()> + Send;
 }

@@ -104,13 +104,15 @@ async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
     framing: Framing,
     settings: Settings,
 ) {
+    // Inside a SockJS frame each byte of a message may be escaped.
+    let frame_bytes = settings.message_bytes * if framing == Framing::SockJs { 2 } else { 1 };
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(64 * 1024)
-        .max_message_size(Some(settings.message_bytes))
-        .max_frame_size(Some(settings.message_bytes));
+        .max_message_size(Some(frame_bytes))
+        .max_frame_size(Some(frame_bytes));
     let socket = WebSocketStream::from_partially_read(io, read, Role::Server, Some(config)).await;
-    let mut connection = Connection { socket, endpoint, framing, heartbeat: settings.heartbeat, due: Vec::new() };
+    let mut connection = Connection { socket, endpoint, framing, settings, due: Vec::new() };
     let close = connection.serve().await;
     let Connection { mut socket, endpoint, .. } = connection;
     // The others learn of it now, not when the client has answered the close.
@@ -124,7 +126,7 @@ struct Connection<E, S> {
     socket: WebSocketStream<S>,
     endpoint: E,
     framing: Framing,
-    heartbeat: Duration,
+    settings: Settings,
     due: Vec<Text>,
 }
 
@@ -170,7 +172,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
 
     /// A pause far away stands for no heartbeat, so that the loop has one shape.
     fn next_heartbeat(&self) -> Duration {
-        if self.heartbeat.is_zero() { Duration::from_secs(365 * 24 * 3600) } else { self.heartbeat }
+        if self.settings.heartbeat.is_zero() { Duration::from_secs(365 * 24 * 3600) } else { self.settings.heartbeat }
     }
 
     fn silence(&self) -> Close {
@@ -246,9 +248,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
                 let _ = timeout(CLOSE_TIME, self.socket.next()).await;
                 Received::End(None)
             }
-            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-                Received::End(Some(Close { code: 1009, reason: "message too big" }))
-            }
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => Received::End(Some(TOO_BIG)),
             Some(Err(Error::Utf8(_))) => Received::End(Some(Close { code: 1007, reason: "text is not UTF-8" })),
             Some(Err(Error::Protocol(_))) => Received::End(Some(Close { code: 1002, reason: "protocol error" })),
             Some(Err(_)) | None => Received::End(None),
@@ -260,6 +260,9 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             return Received::Pause(self.endpoint.receive(text));
         }
         let Ok(messages) = sockjs::decode_frame(text) else { return Received::End(Some(BROKEN_FRAMING)) };
+        if messages.iter().any(|message| message.len() > self.settings.message_bytes) {
+            return Received::End(Some(TOO_BIG));
+        }
         let mut pause = Duration::ZERO;
         for message in messages {
             wait(&self.endpoint, pause).await;
@@ -282,6 +285,8 @@ async fn wait(endpoint: &impl Endpoint, pause: Duration) {
 
 /// What SockJS closes a framed WebSocket with when a text is no array of strings.
 const BROKEN_FRAMING: Close = Close { code: 3000, reason: "Broken framing." };
+
+const TOO_BIG: Close = Close { code: 1009, reason: "message too big" };
 
 enum Step {
     Feed(Message),

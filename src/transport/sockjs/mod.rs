@@ -1,9 +1,15 @@
 //! SockJS 0.3.3, for any [`Endpoint`]: addresses, polled sessions, receivers.
 
+mod answer;
+mod clothes;
+mod frame;
 mod headers;
 mod polled;
 mod receiver;
 mod send;
+
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,9 +27,9 @@ use crate::http::origin::{Origin, Origins};
 use crate::http::request::query;
 use crate::http::{self, Request, Response};
 use crate::wire::sockjs::{Polled, Route, callback};
+use clothes::Clothes;
 use headers::{cache, cors, no_cache, sticky};
 use polled::PolledSession;
-use receiver::Clothes;
 
 /// The helper page of the iframe transports, fixed to the byte but for the script's address.
 const IFRAME: &str = r#"<!DOCTYPE html>
@@ -43,6 +49,9 @@ const IFRAME: &str = r#"<!DOCTYPE html>
 </body>
 </html>"#;
 
+/// How much longer a message may be on its way than it is: each byte escaped twice, or as `%xx`.
+const ENCODED_FACTOR: usize = 4;
+
 /// What a service does and how much it takes.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -52,7 +61,7 @@ pub struct Settings {
     pub cookie_needed: bool,
     /// How many bytes of frames a streaming answer carries before it ends.
     pub response_bytes: usize,
-    /// The longest WebSocket message and the longest body.
+    /// The longest message; a longer one is answered by 413, or closes a WebSocket with 1009.
     pub message_bytes: usize,
     /// How long a receiver may be silent before a sign of life; zero: for ever.
     pub heartbeat: Duration,
@@ -73,7 +82,7 @@ impl Default for Settings {
             message_bytes: 256 * 1024,
             heartbeat: Duration::from_secs(25),
             disconnect_delay: Duration::from_secs(5),
-            client_url: Cow::Borrowed("assets/sockjs.min.js"),
+            client_url: Cow::Borrowed("/assets/sockjs.min.js"),
             sessions: 1000,
         }
     }

@@ -1,105 +1,231 @@
 //! A session that is polled: what the application sees as one connection, over many requests.
+//!
+//! ```text
+//! Open ── the application closes ──▶ Closing ── nobody comes for a while ──▶ Gone
+//!   └──────── no receiver for a while, or a receiver that is cut off ──────────▲
+//! ```
+//!
+//! Its task is the one that waits for the application, so that an end is noticed whether or not
+//! anybody reads, and the one that counts idle time. Receivers and senders only borrow it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::transport::Close;
+use super::frame::Frame;
+use crate::transport::{Close, Endpoint, Form};
+use crate::wire::Text;
 
-/// A polled session. Its receiver borrows it while a request lasts.
+/// What clients are told at a stop, if the application has nothing to say.
+const RESTART: Close = Close { code: 1012, reason: "service restart" };
+/// What they are told if it has ended without a word.
+const NORMAL: Close = Close { code: 1000, reason: "Normal closure" };
+/// What another receiver is told when one was cut off.
+const INTERRUPTED: Close = Close { code: 1002, reason: "Connection interrupted" };
+
+/// A polled session.
 pub(super) struct PolledSession<E> {
     state: Mutex<State<E>>,
-    /// Cancelled when the session is gone: a sender that is being slowed down stops waiting.
+    /// Wakes the receiver: there may be a frame.
+    due: Notify,
+    /// Wakes the task: a request has changed the state.
+    turned: Notify,
+    /// Cancelled when the application is let go of: a sender that is being slowed down stops waiting.
     pub(super) gone: CancellationToken,
 }
 
 struct State<E> {
     phase: Phase<E>,
-    attended: bool,
-    /// Counts receivers, so that an old one's timer does not end a session that has a new one.
-    receivers: u64,
+    /// Whether the first frame, `o`, has been handed out.
+    greeted: bool,
+    /// At most one while open; when closing, each gets the same frame.
+    receivers: usize,
+    /// When the last receiver went.
+    idle_since: Instant,
 }
 
 enum Phase<E> {
     Open(Arc<E>),
-    /// The application has closed; every receiver gets the same `c` frame.
-    Closing(Close),
+    /// What was due before the close, then the close, again and again.
+    Closing {
+        left: Vec<Text>,
+        close: Close,
+    },
     Gone,
 }
 
 /// What a receiver finds when it comes.
-pub(super) enum Found<E> {
-    /// It may receive.
-    Open(Arc<E>),
-    /// It gets the `c` frame.
-    Closing(Close),
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It is let in, and must [`PolledSession::detach`] or end the session.
+    Place,
     /// Another receiver is there.
     Attended,
-    /// Ended between look-up and now.
+    /// Nothing: the name is free for a new session.
     Gone,
 }
 
-impl<E> PolledSession<E> {
+/// The way in for what the client sends.
+pub(super) enum WayIn<E> {
+    Open(Arc<E>),
+    /// What comes is thrown away.
+    Closing,
+    Gone,
+}
+
+impl<E: Endpoint> PolledSession<E> {
+    /// A session with a receiver.
     pub(super) fn new(endpoint: E) -> Self {
-        let state = State { phase: Phase::Open(Arc::new(endpoint)), attended: false, receivers: 0 };
-        Self { state: Mutex::new(state), gone: CancellationToken::new() }
+        let phase = Phase::Open(Arc::new(endpoint));
+        let state = State { phase, greeted: false, receivers: 1, idle_since: Instant::now() };
+        Self { state: Mutex::new(state), due: Notify::new(), turned: Notify::new(), gone: CancellationToken::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State<E>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A receiver comes; at most one is let in, and must [`PolledSession::detach`] or end the session.
-    pub(super) fn attach(&self) -> Found<E> {
+    /// A receiver comes.
+    pub(super) fn attach(&self) -> Found {
         let mut state = self.state();
-        let found = match &state.phase {
+        match state.phase {
             Phase::Gone => return Found::Gone,
-            _ if state.attended => return Found::Attended,
-            Phase::Open(endpoint) => Found::Open(endpoint.clone()),
-            Phase::Closing(close) => Found::Closing(*close),
-        };
-        state.attended = true;
-        state.receivers += 1;
-        found
+            Phase::Open(_) if state.receivers > 0 => return Found::Attended,
+            Phase::Open(_) | Phase::Closing { .. } => state.receivers += 1,
+        }
+        Found::Place
     }
 
-    /// The receiver has ended as it should; the number to ask [`PolledSession::is_abandoned`] with.
-    pub(super) fn detach(&self) -> u64 {
+    /// A receiver has ended as it should.
+    pub(super) fn detach(&self) {
         let mut state = self.state();
-        state.attended = false;
-        state.receivers
-    }
-
-    /// Whether no receiver has come since.
-    pub(super) fn is_abandoned(&self, receivers: u64) -> bool {
-        let state = self.state();
-        !state.attended && state.receivers == receivers
+        state.receivers -= 1;
+        state.idle_since = Instant::now();
+        drop(state);
+        self.turned.notify_one();
     }
 
     pub(super) fn is_attended(&self) -> bool {
-        self.state().attended
+        self.state().receivers > 0
     }
 
-    /// The way in for what the client sends; `None` once the application has closed.
-    pub(super) fn endpoint(&self) -> Option<Arc<E>> {
+    pub(super) fn way_in(&self) -> WayIn<E> {
         match &self.state().phase {
-            Phase::Open(endpoint) => Some(endpoint.clone()),
-            Phase::Closing(_) | Phase::Gone => None,
+            Phase::Open(endpoint) => WayIn::Open(endpoint.clone()),
+            Phase::Closing { .. } => WayIn::Closing,
+            Phase::Gone => WayIn::Gone,
         }
     }
 
-    /// The application has closed: it is let go of, its word is kept.
-    pub(super) fn close(&self, close: Close) {
-        let open = std::mem::replace(&mut self.state().phase, Phase::Closing(close));
-        // Dropped only now: the endpoint's own end must not find the session locked.
-        drop(open);
-        self.gone.cancel();
+    /// The next frame for a receiver, if there is one.
+    pub(super) fn next(&self) -> Option<Frame> {
+        // Declared before the guard and so dropped after it: an endpoint's end locks what is its own.
+        let mut _let_go = None;
+        let mut state = self.state();
+        if !state.greeted && !matches!(state.phase, Phase::Gone) {
+            state.greeted = true;
+            return Some(Frame::open());
+        }
+        if let Phase::Open(endpoint) = &state.phase {
+            let mut left = Vec::new();
+            match endpoint.take(Form::Quoted, &mut left) {
+                Some(close) => _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close })),
+                None if left.is_empty() => return None,
+                None => return Some(Frame::messages(&left)),
+            }
+        }
+        match &mut state.phase {
+            Phase::Closing { left, .. } if !left.is_empty() => Some(Frame::messages(&std::mem::take(left))),
+            Phase::Closing { close, .. } => Some(Frame::close(*close)),
+            Phase::Open(_) | Phase::Gone => Some(Frame::close(INTERRUPTED)),
+        }
+    }
+
+    /// Completes when [`PolledSession::next`] may have something new. Cancel-safe.
+    pub(super) async fn due(&self) {
+        self.due.notified().await;
     }
 
     /// The session is gone.
     pub(super) fn end(&self) {
-        let phase = std::mem::replace(&mut self.state().phase, Phase::Gone);
-        drop(phase);
+        let _let_go = self.let_go(&mut self.state(), Phase::Gone);
+        self.due.notify_one();
+    }
+
+    /// The application closes, or is to: what it still has to say is kept for the receivers.
+    fn close(&self, unless_told: Close) {
+        let mut _let_go = None;
+        let mut state = self.state();
+        let Phase::Open(endpoint) = &state.phase else { return };
+        let mut left = Vec::new();
+        let close = loop {
+            let had = left.len();
+            match endpoint.take(Form::Quoted, &mut left) {
+                Some(close) => break close,
+                None if left.len() == had => break unless_told,
+                None => {}
+            }
+        };
+        _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close }));
+        self.due.notify_one();
+    }
+
+    /// Leaves a phase; the caller drops what is answered once the state is unlocked.
+    fn let_go(&self, state: &mut State<E>, for_phase: Phase<E>) -> Phase<E> {
         self.gone.cancel();
+        self.turned.notify_one();
+        std::mem::replace(&mut state.phase, for_phase)
+    }
+
+    /// The session's task: until it is gone, or `stop`.
+    pub(super) async fn live(&self, delay: Duration, stop: &CancellationToken) {
+        loop {
+            let (endpoint, deadline) = {
+                let state = self.state();
+                let deadline = (state.receivers == 0).then(|| state.idle_since + delay);
+                match &state.phase {
+                    Phase::Open(endpoint) => (Some(endpoint.clone()), deadline),
+                    Phase::Closing { .. } => (None, deadline),
+                    Phase::Gone => return,
+                }
+            };
+            // All arms are cancel-safe. The application comes last: one that is never silent must
+            // not keep the others from being heard.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return self.close(RESTART),
+                () = self.turned.notified() => {}
+                () = at(deadline) => self.expire(delay),
+                () = changed(endpoint.as_deref()) => match &endpoint {
+                    Some(endpoint) if endpoint.ended() => self.close(NORMAL),
+                    _ => self.due.notify_one(),
+                },
+            }
+        }
+    }
+
+    fn expire(&self, delay: Duration) {
+        let mut _let_go = None;
+        let mut state = self.state();
+        if state.receivers == 0 && state.idle_since.elapsed() >= delay {
+            _let_go = Some(self.let_go(&mut state, Phase::Gone));
+        }
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn changed<E: Endpoint>(endpoint: Option<&E>) {
+    match endpoint {
+        Some(endpoint) => endpoint.changed().await,
+        None => std::future::pending().await,
     }
 }

@@ -7,9 +7,10 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 
 use super::headers::{cors, no_cache};
-use super::{Service, SessionName, not_found};
+use super::polled::WayIn;
+use super::{ENCODED_FACTOR, Service, SessionName, not_found};
 use crate::http::request::form_value;
-use crate::http::{self, Request, Response};
+use crate::http::{self, BodyError, Request, Response};
 use crate::transport::Endpoint;
 use crate::wire::sockjs::{DecodeError, decode_array};
 
@@ -21,7 +22,7 @@ impl<E: Endpoint> Service<E> {
             content_type(&headers).as_str(),
             "" | "text/plain" | "t" | "application/json" | "application/xml" | "text/xml"
         );
-        let accepted = match http::read_body(request.into_body(), self.settings.message_bytes).await {
+        let accepted = match http::read_body(request.into_body(), self.settings.message_bytes * ENCODED_FACTOR).await {
             Ok(body) if readable => self.send(&body, name).await,
             Ok(_) => Err(failure(&DecodeError::NoArray.to_string())),
             Err(error) => Err(error.response()),
@@ -42,9 +43,13 @@ impl<E: Endpoint> Service<E> {
     /// `jsonp_send`: a form's field `d`, or the array itself.
     pub(super) async fn jsonp_send(&self, request: Request, name: &SessionName) -> Response {
         let kind = content_type(request.headers());
-        let body = match http::read_body(request.into_body(), self.settings.message_bytes).await {
+        let body = match http::read_body(request.into_body(), self.settings.message_bytes * ENCODED_FACTOR).await {
             Ok(body) => body,
-            Err(error) => return error.response(),
+            Err(error) => {
+                let mut response = error.response();
+                no_cache(response.headers_mut());
+                return response;
+            }
         };
         let accepted = match kind.as_str() {
             "application/x-www-form-urlencoded" => {
@@ -69,15 +74,21 @@ impl<E: Endpoint> Service<E> {
             return Err(failure(&DecodeError::NoArray.to_string()));
         }
         let messages = decode_array(body).map_err(|error| failure(&error.to_string()))?;
+        let limit = self.settings.message_bytes;
+        if messages.iter().any(|message| message.len() > limit) {
+            return Err(BodyError::TooLarge(limit).response());
+        }
         let session = self.sessions().get(name).cloned().ok_or_else(not_found)?;
-        // Closed by the application: what comes now is thrown away.
-        let Some(endpoint) = session.endpoint() else { return Ok(()) };
         for message in messages {
-            let pause = endpoint.receive(&message);
+            let pause = match session.way_in() {
+                WayIn::Open(endpoint) => endpoint.receive(&message),
+                WayIn::Closing => return Ok(()),
+                WayIn::Gone => return Err(not_found()),
+            };
             if pause > Duration::ZERO {
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
-                    () = session.gone.cancelled() => return Ok(()),
+                    () = session.gone.cancelled() => {}
                 }
             }
         }
