@@ -77,11 +77,6 @@ impl Admin {
         let decoded = cookie(headers, COOKIE).map(|value| percent_decode_str(value).decode_utf8_lossy());
         decoded.is_some_and(|token| self.is_token(&token))
     }
-
-    /// Whether a request comes from a page of ours.
-    pub fn is_own_page(&self, headers: &HeaderMap) -> bool {
-        self.own.judge(headers) != Origin::Foreign
-    }
 }
 
 /// The token of the server that this configuration describes, if it can be known without one.
