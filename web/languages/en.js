@@ -1,5 +1,4 @@
 export default {
-  'call.title': 'Video session',
   'call.ready': 'Ready to join?',
   'call.ready.help': 'Check your picture and your sound, then join.',
   'call.name': 'Your name',
@@ -22,7 +21,6 @@ export default {
   'call.preview': 'Your picture',
   'call.controls': 'Call controls',
   'call.none': 'None',
-  'call.default': 'System default',
   'call.device': 'Device {number}',
   'media.none': 'No camera or microphone may be used. You can join and will see and hear the others.',
   'media.audio': 'No camera may be used. You will be heard, not seen.',
@@ -69,8 +67,6 @@ export default {
   'dashboard.copy': 'Copy link',
   'dashboard.copied': 'Copied',
   'dashboard.open': 'Open',
-  'dashboard.invitees': 'Invited',
-  'dashboard.nobody': 'Nobody is invited yet.',
   'dashboard.peers': 'Connected now: {count}',
   'dashboard.online': 'connected',
   'dashboard.offline': 'The server does not answer. Trying again…',

@@ -1,5 +1,4 @@
 export default {
-  'call.title': 'Séance vidéo',
   'call.ready': 'Prêt à rejoindre ?',
   'call.ready.help': 'Vérifiez votre image et votre son, puis rejoignez la séance.',
   'call.name': 'Votre nom',
@@ -22,7 +21,6 @@ export default {
   'call.preview': 'Votre image',
   'call.controls': 'Commandes de l’appel',
   'call.none': 'Aucun',
-  'call.default': 'Choix du système',
   'call.device': 'Appareil {number}',
   'media.none': 'Ni caméra ni microphone ne sont permis. Vous pouvez rejoindre et voir et entendre les autres.',
   'media.audio': 'La caméra n’est pas permise. On vous entendra sans vous voir.',
@@ -69,8 +67,6 @@ export default {
   'dashboard.copy': 'Copier le lien',
   'dashboard.copied': 'Copié',
   'dashboard.open': 'Ouvrir',
-  'dashboard.invitees': 'Invités',
-  'dashboard.nobody': 'Personne n’est encore invité.',
   'dashboard.peers': 'Connectés : {count}',
   'dashboard.online': 'connecté',
   'dashboard.offline': 'Le serveur ne répond pas. Nouvel essai…',
