@@ -9,7 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, Method, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -114,11 +114,11 @@ async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
     let socket = WebSocketStream::from_partially_read(io, read, Role::Server, Some(config)).await;
     let mut connection = Connection { socket, endpoint, framing, settings, due: Vec::new() };
     let close = connection.serve().await;
-    let Connection { mut socket, endpoint, .. } = connection;
+    let Connection { socket, endpoint, .. } = connection;
     // The others learn of it now, not when the client has answered the close.
     drop(endpoint);
     if let Some(close) = close {
-        say_goodbye(&mut socket, framing, close).await;
+        say_goodbye(socket, framing, close).await;
     }
 }
 
@@ -312,21 +312,26 @@ fn push_back(mut timer: std::pin::Pin<&mut Sleep>, by: Duration) {
     }
 }
 
-/// Tells the client why, and waits a little for it to agree.
+/// Tells the client why, then reads on for a little and throws away what comes: a socket that is
+/// dropped with bytes unread takes the close frame with it.
 async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: &mut WebSocketStream<S>,
+    mut socket: WebSocketStream<S>,
     framing: Framing,
     close: Close,
 ) {
     let goodbye = async {
         let mut frame = CloseFrame { code: CloseCode::from(close.code), reason: close.reason.into() };
         if framing == Framing::SockJs && close != BROKEN_FRAMING {
-            let _ = socket.feed(Message::text(sockjs::close(close.code, close.reason))).await;
+            socket.feed(Message::text(sockjs::close(close.code, close.reason))).await?;
             frame = CloseFrame { code: CloseCode::Normal, reason: "Normal closure".into() };
         }
-        if socket.close(Some(frame)).await.is_ok() {
-            while let Some(Ok(_)) = socket.next().await {}
-        }
+        socket.close(Some(frame)).await?;
+        let mut stream = socket.into_inner();
+        stream.shutdown().await?;
+        let mut unread = [0; 1024];
+        while stream.read(&mut unread).await? > 0 {}
+        Ok::<(), Error>(())
     };
+    // A client that is gone, or does not read, is not told.
     let _ = timeout(CLOSE_TIME, goodbye).await;
 }

@@ -32,7 +32,7 @@ impl Front {
         let path = request.uri().path().to_owned();
         let (first, rest) = split(&path);
         match first {
-            "" => moved("/rehab/"),
+            "" if path == "/" => moved("/rehab/"),
             "rehab" if rest.is_empty() => moved("/rehab/"),
             "rehab" => dashboard::answer(&self.admin, request, rest, self.is_secure()).await,
             "rpc" => self.rpc(request, rest).await,
