@@ -10,9 +10,14 @@ use crate::wire::manage::{InviteReply, Lists, Role, event_type};
 const ACCEPTED: i64 = 1;
 
 impl Lifecycle {
-    /// Lets more people in. Whoever has a key keeps it; the keys work once the store has them.
+    /// Lets more people in. Whoever has a key keeps it; the keys work once the store has them. With
+    /// nobody to let in it only shows everybody's links.
     pub(super) async fn invite(&mut self, id: i64, lists: &Lists) -> Result<Reply, ActionError> {
-        let mut record = self.running.get(&id).ok_or(ActionError::NoSession)?.record.clone();
+        let running = self.running.get(&id).ok_or(ActionError::NoSession)?;
+        if Role::ALL.into_iter().all(|role| lists.of(role).unwrap_or_default().is_empty()) {
+            return Ok(Reply { status: "invited", session: running.record.shown(&self.base, true) });
+        }
+        let mut record = running.record.clone();
         for role in Role::ALL {
             for uuid in lists.of(role).unwrap_or_default() {
                 record.session.people(role).push(uuid.clone());
