@@ -2,65 +2,91 @@
  * A client for videre signaling: small JSON packets between the members of a room. No dependency,
  * no DOM; runs in browsers and in Node. docs/PROTOCOL.md describes the packets.
  *
- *     const link = new Videre({ url: 'wss://host/websocket/8080/ws?key=…', userId: 'U1' });
- *     link.addEventListener('peer-joined', ({ detail }) => link.send({ hello: detail.userId }));
- *     link.addEventListener('message', ({ detail }) => console.log(detail.from, detail.payload));
- *     link.connect();
+ *     const videre = new Videre({ url: 'wss://host/websocket/8080/ws?key=…', userId: 'U1' });
+ *     videre.addEventListener('peer-joined', ({ detail }) => videre.send({ hello: detail.userId }));
+ *     videre.addEventListener('message', ({ detail }) => console.log(detail.from, detail.payload));
+ *     videre.connect();
  *
- * Events, each a CustomEvent with these members of `detail`:
+ * Events, each with these members of `detail`:
  *
- * | event         | detail                | when                                                        |
- * | ------------- | --------------------- | ----------------------------------------------------------- |
- * | `joined`      | `initiator`           | the room let us in, at first and after every reconnection   |
- * | `members`     | `userIds`             | who is in the room, in join order; after each `joined`      |
- * | `peer-joined` | `userId`              | somebody else joined                                        |
- * | `peer-left`   | `userId`, `removed`   | somebody else left; `removed`: put out, will not come back  |
- * | `message`     | `from`, `payload`     | somebody else's `send`                                      |
- * | `refused`     | `reason`              | the server did not take a packet of ours                    |
- * | `reconnecting`| `attempt`, `delay`    | the connection is lost; tried again in `delay` milliseconds |
- * | `closed`      | `code`, `reason`      | over for good: nothing more follows                         |
+ * | event         | detail                    | when                                                        |
+ * | ------------- | ------------------------- | ----------------------------------------------------------- |
+ * | `joined`      | `initiator`               | the room let us in, at first and after every reconnection   |
+ * | `members`     | `userIds`                 | who is in the room, in join order; after `joined` and `ask` |
+ * | `peer-joined` | `userId`                  | somebody else joined                                        |
+ * | `peer-left`   | `userId`, `removed`       | somebody else left; `removed`: put out, will not come back  |
+ * | `message`     | `from`, `payload`         | somebody else's `send`                                      |
+ * | `error`       | `reason`                  | the server did not take a packet of ours                    |
+ * | `closed`      | `code`, `reason`, `final` | the connection ended; `final`: nothing more follows         |
+ * | `reconnecting`| `attempt`, `delay`        | after a `closed` that was not final: tried again in `delay` |
+ *
+ * Times are milliseconds.
  */
 
-/** Close codes after which the same key opens nothing any more. */
-const FINAL_CODES = new Set([4001, 4002, 4003]);
-
-/** The code of `closed` when `isOver` said so, and when `close()` was called. */
-export const OVER = 4001;
+/** The codes of a final `closed`: we left; the session ended; we were removed; the key opens nothing. */
 export const LEFT = 1000;
+export const ENDED = 4001;
+export const REMOVED = 4002;
+export const REFUSED = 4003;
 
+const FINAL_CODES = new Set([ENDED, REMOVED, REFUSED]);
+
+/** The bound of the first random delay, which doubles up to the longest. */
 const FIRST_DELAY = 300;
 const LONGEST_DELAY = 10_000;
 
-/** A connection that neither opens nor speaks for this long is taken for lost. */
-const PATIENCE = 12_000;
+/** A connection that lasted this long was a good one: the delays begin anew. */
+const STEADY = 5_000;
 
-/** How often the server is asked for a sign of life, since a browser cannot see a dead network. */
-const PING_INTERVAL = 15_000;
+/** Silence after which a ping asks for a sign of life, since a browser does not see a dead network. */
+const PING_AFTER = 15_000;
+
+/** Without the answer to a ping, or to our connect, for this long the connection is taken for lost. */
+const PATIENCE = 8_000;
+
+/**
+ * An `isOver` for `Videre` that asks the session's `status` whether our key still opens it.
+ * @param {string} url the session's `status?key=…`
+ * @returns {() => Promise<number | false>}
+ */
+export function statusCheck(url) {
+  const codes = { 403: REFUSED, 404: ENDED };
+  return async () => {
+    const { status } = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
+    return codes[status] ?? false;
+  };
+}
 
 export class Videre extends EventTarget {
   #options;
   #socket = null;
-  #joined = false;
+  /** When the room let us in; 0: we are not in it. */
+  #joinedAt = 0;
+  #openedAt = 0;
+  #heardAt = 0;
+  /** When the ping was sent that has no answer yet; 0: none. */
+  #askedAt = 0;
   #attempt = 0;
   #retry = null;
   #watch = null;
-  #heard = 0;
-  #closed = true;
-  #onOnline = () => this.#retry && this.#open();
+  #over = true;
+  #onOnline = () => (this.#retry ? this.#again() : this.ask());
 
   /**
    * @param {object} options
    * @param {string} options.url the session's socket, with its key
-   * @param {string} options.userId who we are in the room; keep it over reconnections
+   * @param {string} options.userId who we are in the room; kept over reconnections
    * @param {string} [options.roomId]
-   * @param {() => Promise<boolean>} [options.isOver] asked before each reconnection: whether the
-   *   session or our key is gone, so that trying again is of no use
+   * @param {() => Promise<number | boolean>} [options.isOver] asked when a reconnection failed,
+   *   before the next: whether trying again is of no use, or the code to end with then. A rejection
+   *   means that nobody knows, and counts as no
    * @param {typeof WebSocket} [options.WebSocket] another implementation
    * @param {() => number} [options.random] chance, for tests
    */
   constructor(options) {
     super();
-    this.#options = { roomId: 'main', isOver: async () => false, WebSocket: globalThis.WebSocket, random: Math.random, ...options };
+    const defaults = { roomId: 'main', isOver: async () => false, WebSocket: globalThis.WebSocket, random: Math.random };
+    this.#options = { ...defaults, ...options };
   }
 
   /** Who we are in the room. */
@@ -70,13 +96,14 @@ export class Videre extends EventTarget {
 
   /** Whether we are in the room now. */
   get joined() {
-    return this.#joined;
+    return this.#joinedAt > 0;
   }
 
-  /** Connects, joins, and stays joined until `close`. */
+  /** Connects, joins, and stays joined until `close` or a final `closed`. */
   connect() {
-    if (!this.#closed) return;
-    this.#closed = false;
+    if (!this.#over) return;
+    this.#over = false;
+    this.#attempt = 0;
     globalThis.addEventListener?.('online', this.#onOnline);
     this.#open();
   }
@@ -88,42 +115,54 @@ export class Videre extends EventTarget {
    * @returns {boolean} whether it was sent
    */
   send(payload) {
-    if (!this.#joined) return false;
+    if (!this.joined) return false;
     this.#packet('broadcast', payload);
     return true;
   }
 
-  /** Leaves for good. */
+  /** Asks who is in the room; `members` is the answer. Outside the room nothing happens. */
+  ask() {
+    if (!this.joined) return;
+    this.#askedAt ||= Date.now();
+    this.#packet('ping', '{}');
+  }
+
+  /** Leaves for good: `closed` follows at once, with `LEFT`. */
   close() {
-    if (this.#closed) return;
-    if (this.#joined) this.#packet('disconnect', '');
+    if (this.#over) return;
+    if (this.joined) this.#packet('disconnect', '');
     this.#finish(LEFT, 'left');
   }
 
   #open() {
-    clearTimeout(this.#retry);
-    this.#retry = null;
     const socket = new this.#options.WebSocket(this.#options.url);
     this.#socket = socket;
-    this.#heard = Date.now();
+    this.#openedAt = Date.now();
+    this.#askedAt = 0;
     socket.onopen = () => this.#packet('connect', '{}');
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code, reason }) => socket === this.#socket && this.#lost(code, reason);
-    clearInterval(this.#watch);
-    this.#watch = setInterval(() => this.#lookAfter(socket), PING_INTERVAL / 3);
-    this.#watch.unref?.();
+    // A close always follows; Node's implementations throw where nobody listens.
+    socket.onerror = () => {};
+    socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+    this.#watch = setInterval(() => this.#lookAfter(), 1000);
   }
 
-  #lookAfter(socket) {
-    const silence = Date.now() - this.#heard;
-    if (silence > PING_INTERVAL + PATIENCE || (socket.readyState === 0 && silence > PATIENCE)) {
-      // close() would wait for an answer that does not come.
-      socket.onclose = null;
-      socket.close();
+  #lookAfter() {
+    const now = Date.now();
+    const waiting = this.joined ? this.#askedAt : this.#openedAt;
+    if (waiting && now - waiting > PATIENCE) {
+      this.#abandon();
       this.#lost(1006, 'no sign of life');
-    } else if (this.#joined && silence > PING_INTERVAL) {
-      this.#packet('ping', '{}');
+    } else if (this.joined && !this.#askedAt && now - this.#heardAt > PING_AFTER) {
+      this.ask();
     }
+  }
+
+  /** Lets go of the socket without waiting for an answer that may not come. */
+  #abandon() {
+    const socket = this.#socket;
+    for (const handler of ['onopen', 'onmessage', 'onclose']) socket[handler] = null;
+    if (socket.readyState < 2) socket.close(1000);
   }
 
   #packet(Event, Payload) {
@@ -132,56 +171,73 @@ export class Videre extends EventTarget {
   }
 
   #receive(data) {
-    this.#heard = Date.now();
-    const { Header: header, Payload: payload } = JSON.parse(data);
-    const own = header.UserId === this.#options.userId;
-    switch (header.Event) {
+    this.#heardAt = Date.now();
+    const { Header: header, Payload: payload } = parse(data) ?? {};
+    const own = header?.UserId === this.#options.userId;
+    switch (header?.Event) {
       case 'connect':
         if (!own) return this.#emit('peer-joined', { userId: header.UserId });
-        this.#joined = true;
-        this.#attempt = 0;
+        this.#joinedAt = Date.now();
         this.#emit('joined', { initiator: payload === 'true' });
-        return this.#joined && this.#packet('ping', '{}');
+        return this.ask();
       case 'ping':
-        return this.#emit('members', { userIds: JSON.parse(payload) });
+        this.#askedAt = 0;
+        return this.#emit('members', { userIds: parse(payload) ?? [] });
       case 'broadcast':
         return own || this.#emit('message', { from: header.UserId, payload });
       case 'disconnect':
+        // Our own: an earlier connection of ours that the server has just found dead.
         return own || this.#emit('peer-left', { userId: header.UserId, removed: header.Reason === 'removed' });
       case 'error':
-        return this.#emit('refused', { reason: payload });
+        return this.#emit('error', { reason: payload });
     }
   }
 
-  async #lost(code, reason) {
+  #lost(code, reason) {
     clearInterval(this.#watch);
-    this.#joined = false;
-    if (this.#closed) return;
+    if (this.joined && Date.now() - this.#joinedAt > STEADY) this.#attempt = 0;
+    this.#joinedAt = 0;
     if (FINAL_CODES.has(code)) return this.#finish(code, reason);
-    // A random share of a delay that doubles, so that a restarted server is not stormed.
+    this.#emit('closed', { code, reason, final: false });
+    if (this.#over) return;
+    // Anywhere below the bound, so that those who lost a server together do not return together.
     const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempt);
-    const delay = Math.round(longest * (0.5 + this.#options.random() / 2));
+    const delay = Math.round(longest * this.#options.random());
     this.#attempt += 1;
+    this.#retry = setTimeout(() => this.#again(), delay);
     this.#emit('reconnecting', { attempt: this.#attempt, delay });
+  }
+
+  async #again() {
+    clearTimeout(this.#retry);
+    this.#retry = null;
+    // The first retry asks nothing: the server most likely is there, and so are we.
     const over = this.#attempt > 1 && (await this.#options.isOver().catch(() => false));
-    if (this.#closed) return;
-    if (over) return this.#finish(OVER, 'session ended');
-    this.#retry = setTimeout(() => this.#open(), delay);
+    if (this.#over) return;
+    if (over) this.#finish(over === true ? ENDED : over, 'the key opens nothing any more');
+    else this.#open();
   }
 
   #finish(code, reason) {
-    this.#closed = true;
-    this.#joined = false;
+    this.#over = true;
+    this.#joinedAt = 0;
     clearTimeout(this.#retry);
+    this.#retry = null;
     clearInterval(this.#watch);
     globalThis.removeEventListener?.('online', this.#onOnline);
-    const socket = this.#socket;
-    socket.onclose = null;
-    if (socket.readyState < 2) socket.close(1000);
-    this.#emit('closed', { code, reason });
+    this.#abandon();
+    this.#emit('closed', { code, reason, final: true });
   }
 
   #emit(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
+    this.dispatchEvent(Object.assign(new Event(type), { detail }));
+  }
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }

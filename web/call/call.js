@@ -2,42 +2,68 @@
  * The call: who is in it and how each is reached. A mesh: everybody has a connection to everybody.
  *
  * Payloads, each broadcast in the room; one with `to` is for that member alone:
- * `{type: 'hello', name, microphone, camera}`, `{type: 'description', to, description}`,
- * `{type: 'candidate', to, candidate}`, `{type: 'bye'}`.
+ * `{type: 'hello', to?, name, microphone, camera, connections}`, `{type: 'bye'}`,
+ * `{type: 'description', to, description, round, connection, for?}`,
+ * `{type: 'candidate', to, candidate, connection, for?}`, `{type: 'restart', to, connection, for?}`.
+ * `connection` is the id of the sender's end, `for` the receiver's as the sender knows it, and
+ * `connections` the sender's ends by UserId. Of two peers the one whose UserId is smaller makes the
+ * offers, and the other asks for them by `restart`.
  *
- * Events: `state` (see `state`), `peers` (somebody came or went), `peer` (`detail.peer` changed).
+ * Events: `state` (see `state`); `peers` (another list of peers); with `detail.peer`, `peer` (it
+ * changed), `came` (and said its name) and `went`.
  */
-import { OVER, Videre } from '../videre.js';
+import { ENDED, LEFT, REFUSED, REMOVED, Videre } from '../videre.js';
 import { Peer } from './peer.js';
 
 /** More would be too much for everybody's upstream. */
 const MOST_PEOPLE = 6;
 
-/** How long somebody may be missing from the room before the tile goes: a server that restarts. */
-const PATIENCE = 10_000;
+/**
+ * How long somebody may be missing from the room: a server that restarts. Longer than the longest
+ * delay between two tries to come back, in milliseconds.
+ */
+const PATIENCE = 12_000;
+
+/** What our picture may take of the line for each of so many peers, in bits a second. */
+const BITRATES = [null, null, 1_200_000, 900_000, 700_000, 500_000];
+
+const FINAL_STATES = { [LEFT]: 'left', [ENDED]: 'ended', [REMOVED]: 'removed', [REFUSED]: 'denied' };
 
 export class Call extends EventTarget {
-  #link;
+  #videre;
   #media;
   #iceServers;
-  #name;
+  #name = '';
   #peers = new Map();
   #state = 'lobby';
+  /** Whether signaling has just come back, and connections are to be looked after. */
+  #resuming = false;
+  #full = false;
+  #over = new AbortController();
 
-  constructor({ url, userId, iceServers, isOver, media }) {
+  /**
+   * @param {object} options
+   * @param {string} options.url the session's socket
+   * @param {string} options.userId
+   * @param {string} options.roomId
+   * @param {RTCIceServer[]} options.iceServers
+   * @param {() => Promise<number | false>} options.isOver see `Videre`
+   * @param {import('./media.js').Media} options.media
+   */
+  constructor({ url, userId, roomId, iceServers, isOver, media }) {
     super();
     this.#media = media;
     this.#iceServers = iceServers;
-    this.#link = new Videre({ url, userId, isOver });
-    const on = (type, handle) => this.#link.addEventListener(type, ({ detail }) => handle(detail));
-    on('joined', () => this.#hello());
+    this.#videre = new Videre({ url, userId, roomId, isOver });
+    const on = (type, handle) => this.#videre.addEventListener(type, ({ detail }) => handle(detail));
+    on('joined', () => this.#joined());
     on('members', ({ userIds }) => this.#members(userIds));
-    on('peer-joined', ({ userId }) => this.#joined(userId));
-    on('peer-left', ({ userId, removed }) => this.#left(userId, removed));
+    on('peer-joined', ({ userId }) => this.#peerJoined(userId));
+    on('peer-left', ({ userId, removed }) => this.#peerLeft(userId, removed));
     on('message', ({ from, payload }) => this.#message(from, payload));
-    on('reconnecting', () => this.#set(this.#state === 'connecting' ? 'connecting' : 'reconnecting'));
-    on('closed', ({ code }) => this.#closed(code));
-    media.addEventListener('changed', ({ detail }) => this.#mediaChanged(detail.kind));
+    on('closed', ({ code, final }) => this.#closed(code, final));
+    const whileIn = { signal: this.#over.signal };
+    media.addEventListener('changed', ({ detail }) => this.#mediaChanged(detail.kind), whileIn);
   }
 
   /** `lobby connecting waiting in-call reconnecting left removed ended denied error` */
@@ -52,85 +78,114 @@ export class Call extends EventTarget {
   join(name) {
     this.#name = name;
     this.#set('connecting');
-    this.#link.connect();
+    this.#videre.connect();
   }
 
   leave() {
-    this.#link.send({ type: 'bye' });
-    this.#link.close();
+    this.#videre.send({ type: 'bye' });
+    this.#videre.close();
   }
 
   #hello(to) {
-    const { sends } = this.#media;
-    const about = { name: this.#name, microphone: sends.call(this.#media, 'audio'), camera: sends.call(this.#media, 'video') };
-    this.#link.send({ type: 'hello', ...about, ...(to && { to }) });
+    const connections = Object.fromEntries(this.peers.map((peer) => [peer.id, peer.connectionId]));
+    const { microphone, camera } = this.#media;
+    this.#videre.send({ type: 'hello', to, name: this.#name, microphone, camera, connections });
+  }
+
+  #joined() {
+    this.#resuming = true;
+    this.#hello();
   }
 
   #members(userIds) {
-    const others = userIds.filter((userId) => userId !== this.#link.userId);
-    if (userIds.indexOf(this.#link.userId) >= MOST_PEOPLE) {
-      this.#set('error');
+    // Somebody may be listed twice: a connection that the server does not know to be dead yet.
+    const present = [...new Set(userIds)];
+    if (present.indexOf(this.#videre.userId) >= MOST_PEOPLE) {
+      this.#full = true;
       return this.leave();
     }
-    for (const userId of others) this.#peer(userId);
+    const others = new Set(present.filter((userId) => userId !== this.#videre.userId));
     for (const peer of this.peers) {
-      if (!others.includes(peer.id)) peer.dropAfter(PATIENCE);
-      else if (this.#state === 'reconnecting' || peer.missed) peer.resume();
+      if (!others.has(peer.id)) peer.miss(PATIENCE);
+      else if (this.#resuming) peer.resume();
+      else if (peer.missing) peer.keep();
     }
+    for (const userId of others) this.#peer(userId);
+    this.#resuming = false;
     this.#settle();
   }
 
-  #joined(userId) {
+  #peerJoined(userId) {
     const known = this.#peers.get(userId);
     if (known) known.resume();
     else this.#peer(userId);
     this.#hello(userId);
-    this.#settle();
   }
 
-  #left(userId, removed) {
+  #peerLeft(userId, removed) {
     const peer = this.#peers.get(userId);
     if (!peer) return;
-    if (removed) this.#drop(peer);
-    else peer.dropAfter(PATIENCE);
+    if (removed) return this.#drop(peer);
+    peer.miss(PATIENCE);
+    // It may be but an older connection of somebody who is back already.
+    this.#videre.ask();
   }
 
-  async #message(from, payload) {
-    if (payload?.to && payload.to !== this.#link.userId) return;
+  #message(from, payload) {
+    if (payload?.to && payload.to !== this.#videre.userId) return;
     switch (payload?.type) {
-      case 'hello': {
-        const peer = this.#peer(from);
-        peer.about = { name: String(payload.name ?? '').slice(0, 60), microphone: payload.microphone !== false, camera: payload.camera !== false };
-        return this.#tell('peer', { peer });
-      }
+      case 'hello':
+        return this.#greeted(this.#peer(from), payload);
       case 'bye':
         return this.#peers.has(from) && this.#drop(this.#peers.get(from));
       case 'description':
       case 'candidate':
+      case 'restart':
         return this.#peer(from).receive(payload);
     }
+  }
+
+  #greeted(peer, { name, microphone, camera, connections }) {
+    const first = !peer.greeted;
+    peer.greeted = true;
+    peer.about = { name: String(name ?? '').slice(0, 60), microphone: microphone !== false, camera: camera !== false };
+    peer.heardOf(connections?.[this.#videre.userId]);
+    this.#tell('peer', { peer });
+    if (first) this.#tell('came', { peer });
   }
 
   /** The peer of an id, made when first heard of. */
   #peer(id) {
     const known = this.#peers.get(id);
     if (known) return known;
-    const tracks = { audio: this.#media.track('audio'), video: this.#media.track('video') };
-    const signal = (payload) => this.#link.send({ ...payload, to: id });
-    const peer = new Peer({ id, impolite: this.#link.userId < id, iceServers: this.#iceServers, signal, tracks });
+    const peer = new Peer({
+      id,
+      offers: this.#videre.userId < id,
+      iceServers: this.#iceServers,
+      tracks: () => ({ audio: this.#media.track('audio'), video: this.#media.track('video') }),
+      signal: (payload) => this.#videre.send({ ...payload, to: id }),
+      hello: () => this.#hello(id),
+    });
     peer.addEventListener('changed', () => {
       this.#tell('peer', { peer });
       this.#settle();
     });
-    peer.addEventListener('failed', () => this.#drop(peer));
+    peer.addEventListener('gone', () => this.#drop(peer));
     this.#peers.set(id, peer);
-    this.#tell('peers');
+    this.#peersChanged();
     return peer;
   }
 
   #drop(peer) {
     peer.close();
     this.#peers.delete(peer.id);
+    this.#peersChanged();
+    if (peer.greeted && !this.#over.signal.aborted) this.#tell('went', { peer });
+  }
+
+  #peersChanged() {
+    const bitrate = BITRATES[this.#peers.size] ?? BITRATES.at(-1);
+    for (const peer of this.peers) peer.limit(bitrate);
     this.#tell('peers');
     this.#settle();
   }
@@ -142,15 +197,16 @@ export class Call extends EventTarget {
 
   /** The state while all is well: alone, or with somebody. */
   #settle() {
-    if (!this.#link.joined) return;
-    this.#set(this.peers.some((peer) => peer.state === 'connected') ? 'in-call' : 'waiting');
+    if (!this.#videre.joined) return;
+    this.#set(this.peers.some(({ state }) => state === 'connected') ? 'in-call' : 'waiting');
   }
 
-  #closed(code) {
-    const states = { [OVER]: 'ended', 4002: 'removed', 4003: 'denied', 1000: 'left' };
+  #closed(code, final) {
+    if (!final) return this.#set(this.#state === 'connecting' ? 'connecting' : 'reconnecting');
+    this.#over.abort();
     for (const peer of this.peers) this.#drop(peer);
     this.#media.stop();
-    if (this.#state !== 'error') this.#set(states[code] ?? 'ended');
+    this.#set(this.#full ? 'error' : FINAL_STATES[code] ?? 'ended');
   }
 
   #set(state) {

@@ -1,7 +1,11 @@
 /** The choice of camera, microphone and speaker. */
 import { t } from '../i18n.js';
 
-const KINDS = { camera: ['videoinput', 'video'], microphone: ['audioinput', 'audio'], speaker: ['audiooutput', null] };
+const LISTS = [
+  { id: 'camera', kind: 'videoinput', track: 'video' },
+  { id: 'microphone', kind: 'audioinput', track: 'audio' },
+  { id: 'speaker', kind: 'audiooutput' },
+];
 
 /**
  * Fills the three lists and keeps them up to date.
@@ -11,22 +15,26 @@ const KINDS = { camera: ['videoinput', 'video'], microphone: ['audioinput', 'aud
 export function offerDevices(media, setSpeaker) {
   const canChooseSpeaker = 'setSinkId' in HTMLMediaElement.prototype;
   const fill = async () => {
-    const devices = await media.devices();
-    for (const [id, [kind, track]] of Object.entries(KINDS)) {
+    for (const { id, kind, track } of LISTS) {
       const select = document.getElementById(id);
+      const devices = await media.devices(kind);
       const chosen = track ? media.deviceId(track) : select.value;
-      const list = devices[kind] ?? [];
-      const options = list.map((device, at) => new Option(device.label || t('call.device', { number: at + 1 }), device.deviceId));
-      if (!options.length) options.push(new Option(t('call.none'), ''));
-      select.replaceChildren(...options);
-      if (list.some((device) => device.deviceId === chosen)) select.value = chosen;
-      select.disabled = list.length === 0;
+      const options = devices.map(({ label, deviceId }, at) => new Option(label || t('call.device', { number: at + 1 }), deviceId));
+      const before = [...select.options].map(({ text, value }) => text + value).join();
+      // An open list would close if it were filled anew.
+      if (before !== options.map(({ text, value }) => text + value).join() || !options.length) {
+        select.replaceChildren(...(options.length ? options : [new Option(t('call.none'), '')]));
+      }
+      if (devices.some(({ deviceId }) => deviceId === chosen)) select.value = chosen;
+      select.disabled = devices.length === 0;
+      if (!track) select.closest('label').hidden = !canChooseSpeaker || devices.length === 0;
     }
-    document.getElementById('speaker').closest('label').hidden = !canChooseSpeaker || !devices.audiooutput;
   };
-  document.getElementById('camera').onchange = ({ target }) => media.choose('video', target.value);
-  document.getElementById('microphone').onchange = ({ target }) => media.choose('audio', target.value);
-  document.getElementById('speaker').onchange = ({ target }) => setSpeaker(target.value);
+  for (const { id, track } of LISTS) {
+    const select = document.getElementById(id);
+    select.onchange = () => (track ? media.choose(track, select.value) : setSpeaker(select.value));
+  }
+  media.addEventListener('changed', fill);
   navigator.mediaDevices?.addEventListener('devicechange', fill);
-  return fill;
+  fill();
 }

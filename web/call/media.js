@@ -5,86 +5,114 @@
 export class Media extends EventTarget {
   #tracks = { audio: null, video: null };
   #screen = null;
+  /** The devices asked for, by kind; undefined: whichever the browser takes. */
   #chosen = { audio: undefined, video: undefined };
   /** Whether we mean to be heard and seen; a device may still be missing. */
-  wanted = { audio: true, video: true };
+  #wanted = { audio: true, video: true };
+  /** The last opening of each kind: one at a time, so that of two choices the later stands. */
+  #opening = { audio: Promise.resolve(), video: Promise.resolve() };
+  /** Whether the page may hold devices now; a permission may be granted after the call. */
+  #held = false;
 
   /** What is sent now: the screen in place of the camera while it is shared. */
   track(kind) {
-    return kind === 'video' && this.#screen ? this.#screen : this.#tracks[kind];
+    return kind === 'video' ? this.#screen ?? this.#tracks.video : this.#tracks.audio;
   }
 
   get sharing() {
     return this.#screen !== null;
   }
 
-  /** Whether we can be heard, or seen, at this moment. */
-  sends(kind) {
-    return this.wanted[kind] && this.track(kind) !== null;
+  /** Whether we can be heard. */
+  get microphone() {
+    return this.#wanted.audio && this.#tracks.audio !== null;
   }
 
-  /** Asks for both, then for whichever may be had. */
+  /** Whether we can be seen, or our screen. */
+  get camera() {
+    return this.track('video') !== null;
+  }
+
+  /** Whether the camera is meant to be on, a shared screen apart. */
+  get cameraOn() {
+    return this.#wanted.video && this.#tracks.video !== null;
+  }
+
+  /** What is wanted and cannot be had: `audio`, `video`, `both`, `insecure`, or null. */
+  get missing() {
+    const lacks = (kind) => this.#wanted[kind] && this.#tracks[kind] === null;
+    if (!lacks('audio') && !lacks('video')) return null;
+    // Browsers give devices to pages that came over TLS only.
+    if (!navigator.mediaDevices) return 'insecure';
+    return lacks('audio') && lacks('video') ? 'both' : lacks('audio') ? 'audio' : 'video';
+  }
+
+  /** Asks for both, then for whichever may be had. Devices turned off before stay off. */
   async start() {
-    const both = await this.#ask({ audio: true, video: this.#video() });
-    const stream = both ?? null;
-    this.#tracks.audio = stream?.getAudioTracks()[0] ?? (await this.#ask({ audio: true }))?.getAudioTracks()[0] ?? null;
-    this.#tracks.video = stream?.getVideoTracks()[0] ?? (await this.#ask({ video: this.#video() }))?.getVideoTracks()[0] ?? null;
-    for (const kind of ['audio', 'video']) this.#watch(kind);
-    this.#tell('audio');
-    this.#tell('video');
+    this.#held = true;
+    const video = this.#wanted.video && this.#constraints('video');
+    const both = await this.#ask({ audio: this.#constraints('audio'), ...(video && { video }) });
+    if (both) {
+      for (const track of both.getTracks()) this.#take(track.kind, track);
+    } else {
+      await this.#open('audio');
+      if (this.#wanted.video) await this.#open('video');
+    }
   }
 
   /** Lets go of everything: the camera's light goes out. */
   stop() {
-    this.#screen?.stop();
+    this.#held = false;
+    for (const track of [this.#screen, this.#tracks.audio, this.#tracks.video]) track?.stop();
     this.#screen = null;
-    for (const kind of ['audio', 'video']) {
-      this.#tracks[kind]?.stop();
-      this.#tracks[kind] = null;
-    }
+    this.#tracks = { audio: null, video: null };
   }
 
-  /** Devices to choose from, by kind: `videoinput`, `audioinput`, `audiooutput`. */
-  async devices() {
+  /** The devices of a kind: `videoinput`, `audioinput`, `audiooutput`. */
+  async devices(kind) {
     const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-    return Object.groupBy(all.filter((device) => device.deviceId), (device) => device.kind);
+    // Before a permission they are there, but nameless.
+    return all.filter((device) => device.kind === kind && device.deviceId);
   }
 
-  /** The device in use. */
+  /** The device in use, or to be used. */
   deviceId(kind) {
-    return this.#tracks[kind]?.getSettings().deviceId;
+    return this.#tracks[kind]?.getSettings().deviceId ?? this.#chosen[kind];
   }
 
-  /** Changes to another device; keeps the present one if that cannot be opened. */
+  /** Changes to another device. */
   async choose(kind, deviceId) {
     this.#chosen[kind] = deviceId;
-    if (kind === 'video' && !this.wanted.video) return;
-    await this.#open(kind);
+    if (this.#wanted[kind] || this.#tracks[kind]) await this.#open(kind);
   }
 
   /** Mutes or unmutes. */
   async setMicrophone(on) {
-    this.wanted.audio = on;
-    if (on && !this.#tracks.audio) await this.#open('audio');
+    this.#wanted.audio = on;
+    if (on && !this.#tracks.audio) return this.#open('audio');
     if (this.#tracks.audio) this.#tracks.audio.enabled = on;
     this.#tell('audio');
   }
 
   /** Off, the camera itself is let go of, so that its light goes out. */
   async setCamera(on) {
-    this.wanted.video = on;
+    this.#wanted.video = on;
     if (on) return this.#open('video');
     this.#tracks.video?.stop();
     this.#tracks.video = null;
     this.#tell('video');
   }
 
-  /** Shares the screen, until `unshare` or the browser's own button. */
+  /** Shares the screen, until `unshare` or the browser's own button. Rejects if the user would not. */
   async share() {
     const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
-    [this.#screen] = stream.getVideoTracks();
-    this.#screen.contentHint = 'detail';
-    this.#screen.onended = () => this.unshare();
+    const [screen] = stream.getVideoTracks();
+    if (!this.#held) return screen.stop();
+    // Text must stay readable; movement may stutter.
+    screen.contentHint = 'detail';
+    screen.onended = () => this.unshare();
+    this.#screen?.stop();
+    this.#screen = screen;
     this.#tell('video');
   }
 
@@ -94,32 +122,39 @@ export class Media extends EventTarget {
     this.#tell('video');
   }
 
-  #video(exact) {
-    const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
-    return exact ? { ...size, deviceId: { exact } } : size;
+  #open(kind) {
+    this.#opening[kind] = this.#opening[kind].then(() => this.#openNow(kind));
+    return this.#opening[kind];
   }
 
-  async #open(kind) {
-    const deviceId = this.#chosen[kind];
-    const constraints = kind === 'video' ? this.#video(deviceId) : deviceId ? { deviceId: { exact: deviceId } } : true;
+  async #openNow(kind) {
+    if (!this.#held || !this.#wanted[kind]) return;
     // Some systems give a camera to one holder at a time, so the old one is let go of first.
     this.#tracks[kind]?.stop();
-    const stream = (await this.#ask({ [kind]: constraints })) ?? (await this.#ask({ [kind]: true }));
-    this.#tracks[kind] = stream?.getTracks()[0] ?? null;
-    if (kind === 'audio' && this.#tracks.audio) this.#tracks.audio.enabled = this.wanted.audio;
-    this.#watch(kind);
-    this.#tell(kind);
+    const stream = (await this.#ask({ [kind]: this.#constraints(kind) })) ?? (await this.#ask({ [kind]: true }));
+    this.#take(kind, stream?.getTracks()[0] ?? null);
   }
 
-  #watch(kind) {
-    const track = this.#tracks[kind];
-    if (!track) return;
-    // A device that is pulled out leaves us without it, until another is chosen.
-    track.onended = () => {
-      if (this.#tracks[kind] !== track) return;
-      this.#tracks[kind] = null;
-      this.#tell(kind);
-    };
+  #constraints(kind) {
+    const deviceId = this.#chosen[kind] ? { deviceId: { exact: this.#chosen[kind] } } : {};
+    return kind === 'video' ? { width: { ideal: 1280 }, height: { ideal: 720 }, ...deviceId } : { ...deviceId };
+  }
+
+  #take(kind, track) {
+    // While the browser asked, the call may have ended or the camera been turned off.
+    if (!this.#held || (kind === 'video' && !this.#wanted.video)) {
+      track?.stop();
+      track = null;
+    }
+    if (track) {
+      if (kind === 'audio') track.enabled = this.#wanted.audio;
+      // A device that is pulled out leaves us without it, until another is chosen.
+      track.onended = () => {
+        if (this.#tracks[kind] === track) this.#take(kind, null);
+      };
+    }
+    this.#tracks[kind] = track;
+    this.#tell(kind);
   }
 
   async #ask(constraints) {

@@ -1,154 +1,135 @@
 /**
- * One other person in the call: an RTCPeerConnection with perfect negotiation. Of two peers the one
- * with the smaller id is impolite: it makes the first offer, and its offer stands when two cross.
+ * One other person in the call: what they told of themselves, the connection to them, and whether
+ * they are missing from the room.
  *
- * Events: `changed` (state or stream), `failed` (nothing more will come).
+ * Events: `changed` (anything shown), `gone` (missing for too long).
  */
+import { Connection } from './connection.js';
+
 export class Peer extends EventTarget {
   #connection;
-  #signal;
-  #impolite;
-  #making = false;
-  #ignoring = false;
-  #tracks;
+  #begin;
+  #hello;
   #dropTimer = null;
-  /** What arrives, shown by the tile. */
-  stream = new MediaStream();
+  #bitrate = null;
+  /** Whether the other has told of itself yet. */
+  greeted = false;
   /** What the other told of itself. */
   about = { name: '', microphone: true, camera: true };
 
   /**
    * @param {object} options
    * @param {string} options.id the other's UserId
-   * @param {boolean} options.impolite
+   * @param {boolean} options.offers whether the offers are ours to make
    * @param {RTCIceServer[]} options.iceServers
+   * @param {() => object} options.tracks ours, as they are now
    * @param {(payload: object) => void} options.signal sends to the other
-   * @param {{audio: MediaStreamTrack | null, video: MediaStreamTrack | null}} options.tracks ours
+   * @param {() => void} options.hello tells the other which connection is ours
    */
-  constructor({ id, impolite, iceServers, signal, tracks }) {
+  constructor({ id, offers, iceServers, tracks, signal, hello }) {
     super();
     this.id = id;
-    this.#signal = signal;
-    this.#impolite = impolite;
-    this.#tracks = { ...tracks };
-    const connection = new RTCPeerConnection({ iceServers });
-    this.#connection = connection;
-    connection.onnegotiationneeded = () => this.#offer();
-    connection.onicecandidate = ({ candidate }) => candidate && signal({ type: 'candidate', candidate });
-    connection.ontrack = ({ track }) => this.#arrive(track);
-    connection.onconnectionstatechange = () => {
-      if (connection.connectionState === 'failed') this.#restart();
-      this.#changed();
+    this.#hello = hello;
+    this.#begin = () => {
+      const connection = new Connection({
+        offers,
+        iceServers,
+        tracks: tracks(),
+        signal: (payload) => signal({ ...payload, connection: connection.id, for: connection.remoteId ?? undefined }),
+        changed: () => connection === this.#connection && this.#connectionChanged(),
+      });
+      connection.limit(this.#bitrate);
+      return connection;
     };
-    if (impolite) {
-      // Both kinds in both directions at once, so that a track may come and go without a new offer.
-      for (const kind of ['audio', 'video']) connection.addTransceiver(tracks[kind] ?? kind, { direction: 'sendrecv' });
+    this.#connection = this.#begin();
+  }
+
+  /** The id of our end of the connection. */
+  get connectionId() {
+    return this.#connection.id;
+  }
+
+  get stream() {
+    return this.#connection.stream;
+  }
+
+  get state() {
+    return this.#connection.state;
+  }
+
+  /** Whether the other is missing from the room. */
+  get missing() {
+    return this.#dropTimer !== null;
+  }
+
+  /** Takes a description, a candidate, or a wish for another offer. */
+  receive({ type, description, round, candidate, connection, for: meant }) {
+    if (meant && meant !== this.#connection.id) {
+      // It is for an end that we gave up while the other did not hear of us.
+      if (type !== 'candidate') this.#hello();
+    } else if (type === 'candidate') {
+      if (this.#connection.remoteId === connection) this.#connection.candidate(candidate);
+    } else if (this.heardOf(connection) && type === 'restart') {
+      // The end that we have just begun makes its offer by itself.
+    } else if (type === 'restart') {
+      this.#connection.restart();
+    } else {
+      this.#connection.remoteId = connection;
+      this.#connection.describe(description, round);
     }
   }
 
-  /** `connected`, `connecting`, `disconnected`, `failed` … */
-  get state() {
-    return this.#connection.connectionState;
+  /** The other says which end is its own. If it has begun anew, so must we; tells whether we did. */
+  heardOf(remoteId) {
+    const known = this.#connection.remoteId;
+    if (!remoteId || !known || remoteId === known) return false;
+    this.#connection.close();
+    this.#connection = this.#begin();
+    this.#changed();
+    return true;
   }
 
-  /** Takes what the other signaled. */
-  async receive(payload) {
-    if (payload.type === 'description') await this.#describe(payload.description);
-    else if (payload.type === 'candidate') await this.#candidate(payload.candidate);
+  replace(kind, track) {
+    return this.#connection.replace(kind, track);
   }
 
-  /** Sends another track of ours, or none. */
-  async replace(kind, track) {
-    this.#tracks[kind] = track;
-    const sender = this.#transceiver(kind)?.sender;
-    await sender?.replaceTrack(track);
+  limit(bitrate) {
+    this.#bitrate = bitrate;
+    return this.#connection.limit(bitrate);
   }
 
-  /** After signaling was lost: says again what may not have arrived, and restarts what broke. */
+  /** Signaling is back, on our side or theirs. */
   resume() {
     this.keep();
-    if (this.#connection.signalingState === 'have-local-offer') {
-      this.#signal({ type: 'description', description: this.#connection.localDescription });
-    } else if (!['connected', 'completed'].includes(this.#connection.iceConnectionState)) {
-      this.#restart();
-    }
+    this.#connection.resume();
   }
 
-  /** The other is gone from the room: it may come back for `patience` milliseconds. */
-  dropAfter(patience) {
-    this.#dropTimer ??= setTimeout(() => this.dispatchEvent(new Event('failed')), patience);
+  /** The other is missing from the room, and gone if not back within `patience` milliseconds. */
+  miss(patience) {
+    if (['failed', 'new'].includes(this.state)) return this.#gone();
+    this.#dropTimer ??= setTimeout(() => this.#gone(), patience);
     this.#changed();
   }
 
-  /** The other is back. */
+  /** The other is in the room after all. */
   keep() {
     clearTimeout(this.#dropTimer);
     this.#dropTimer = null;
     this.#changed();
   }
 
-  /** Whether the other is missed in the room. */
-  get missed() {
-    return this.#dropTimer !== null;
-  }
-
   close() {
     clearTimeout(this.#dropTimer);
-    this.#connection.onconnectionstatechange = null;
     this.#connection.close();
   }
 
-  #transceiver(kind) {
-    return this.#connection.getTransceivers().find((transceiver) => transceiver.receiver.track.kind === kind);
+  #connectionChanged() {
+    if (this.missing && this.state === 'failed') this.#gone();
+    else this.#changed();
   }
 
-  #restart() {
-    // The polite one waits for the other's offer, unless it has something to restart itself.
-    if (this.#impolite || this.#connection.remoteDescription) this.#connection.restartIce();
-  }
-
-  async #offer() {
-    if (!this.#impolite && !this.#connection.remoteDescription) return;
-    try {
-      this.#making = true;
-      await this.#connection.setLocalDescription();
-      this.#signal({ type: 'description', description: this.#connection.localDescription });
-    } finally {
-      this.#making = false;
-    }
-  }
-
-  async #describe(description) {
-    const connection = this.#connection;
-    const crossed = description.type === 'offer' && (this.#making || connection.signalingState !== 'stable');
-    this.#ignoring = crossed && this.#impolite;
-    if (this.#ignoring) return;
-    if (description.type === 'answer' && connection.signalingState !== 'have-local-offer') return;
-    await connection.setRemoteDescription(description);
-    if (description.type !== 'offer') return;
-    for (const kind of ['audio', 'video']) {
-      const transceiver = this.#transceiver(kind);
-      if (!transceiver) continue;
-      transceiver.direction = 'sendrecv';
-      await transceiver.sender.replaceTrack(this.#tracks[kind]);
-    }
-    await connection.setLocalDescription();
-    this.#signal({ type: 'description', description: connection.localDescription });
-  }
-
-  async #candidate(candidate) {
-    try {
-      await this.#connection.addIceCandidate(candidate);
-    } catch (error) {
-      // One that belongs to an offer we ignored, or that came before its description was lost.
-      if (!this.#ignoring) console.debug('a candidate was of no use', error.name);
-    }
-  }
-
-  #arrive(track) {
-    for (const old of this.stream.getTracks().filter((known) => known.kind === track.kind)) this.stream.removeTrack(old);
-    this.stream.addTrack(track);
-    this.#changed();
+  #gone() {
+    this.dispatchEvent(new Event('gone'));
   }
 
   #changed() {

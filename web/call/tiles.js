@@ -2,11 +2,17 @@
 import { t } from '../i18n.js';
 
 export class Tiles {
+  #stage;
   #grid;
   #tiles = new Map();
   #speaker = '';
 
-  constructor(grid) {
+  /**
+   * @param {HTMLElement} stage its `data-count` is the number of tiles
+   * @param {HTMLElement} grid holds them
+   */
+  constructor(stage, grid) {
+    this.#stage = stage;
     this.#grid = grid;
   }
 
@@ -15,6 +21,7 @@ export class Tiles {
     const ids = new Set(peers.map((peer) => peer.id));
     for (const [id, tile] of this.#tiles) {
       if (ids.has(id)) continue;
+      tile.querySelector('video').srcObject = null;
       tile.remove();
       this.#tiles.delete(id);
     }
@@ -22,7 +29,7 @@ export class Tiles {
       if (!this.#tiles.has(peer.id)) this.#add(peer);
       this.update(peer);
     }
-    this.#grid.dataset.count = String(peers.length);
+    this.#stage.dataset.count = String(peers.length);
   }
 
   update(peer) {
@@ -32,11 +39,11 @@ export class Tiles {
     if (video.srcObject !== peer.stream) video.srcObject = peer.stream;
     const name = peer.about.name || t('call.guest');
     tile.querySelector('.peer-name').textContent = name;
+    video.setAttribute('aria-label', t('call.picture', { name }));
     tile.querySelector('.initial').textContent = name.slice(0, 1).toUpperCase();
     tile.querySelector('.muted').hidden = peer.about.microphone;
-    tile.classList.toggle('no-picture', !peer.about.camera);
-    const words = peer.missed || ['disconnected', 'failed'].includes(peer.state) ? 'peer.lost' : peer.state === 'connected' ? '' : 'peer.connecting';
-    tile.querySelector('.peer-state').textContent = words && t(words);
+    tile.classList.toggle('no-picture', !peer.about.camera || peer.stream.getVideoTracks().length === 0);
+    tile.querySelector('.peer-state').textContent = words(peer);
     tile.dataset.connection = peer.state;
   }
 
@@ -47,11 +54,17 @@ export class Tiles {
   }
 
   #add(peer) {
-    const tile = document.querySelector('#tile').content.firstElementChild.cloneNode(true);
+    const tile = document.getElementById('tile').content.firstElementChild.cloneNode(true);
     tile.dataset.peer = peer.id;
     tile.querySelector('.muted').textContent = t('call.muted');
     this.#grid.append(tile);
     this.#tiles.set(peer.id, tile);
     if (this.#speaker) this.setSpeaker(this.#speaker);
   }
+}
+
+/** What is to be said of a peer's connection; nothing while all is well. */
+function words({ missing, state }) {
+  if (missing || ['disconnected', 'failed'].includes(state)) return t('peer.lost');
+  return state === 'connected' ? '' : t('peer.connecting');
 }

@@ -3,18 +3,11 @@ import { t, translate } from '../i18n.js';
 import { LISTS, Refusal, manage, sessions } from './server.js';
 import { SessionCard } from './session.js';
 
+/** How often the sessions are asked for, in milliseconds. */
 const INTERVAL = 1000;
+
 const at = (id) => document.getElementById(id);
 const cards = new Map();
-
-async function act(work) {
-  try {
-    await work();
-    at('message').textContent = '';
-  } catch (error) {
-    at('message').textContent = error instanceof Refusal ? error.message : t('dashboard.offline');
-  }
-}
 
 function show(list) {
   const ids = new Set(list.map((session) => session.id_session));
@@ -26,7 +19,7 @@ function show(list) {
   for (const session of list) {
     const id = session.id_session;
     if (!cards.has(id)) {
-      cards.set(id, new SessionCard(id, act));
+      cards.set(id, new SessionCard(id, stopped));
       at('sessions').prepend(cards.get(id).element);
     }
     cards.get(id).update(session);
@@ -34,35 +27,47 @@ function show(list) {
   at('empty').hidden = list.length > 0;
 }
 
-let offline = false;
+function stopped() {
+  at('live-title').focus();
+  return refresh();
+}
+
 async function refresh() {
-  if (document.hidden) return;
   try {
     show(await sessions());
-    if (offline) at('message').textContent = '';
-    offline = false;
+    at('offline').hidden = true;
   } catch {
-    offline = true;
-    at('message').textContent = t('dashboard.offline');
+    at('offline').hidden = false;
   }
+}
+
+/** Asks, waits for the answer, rests, and asks again: a slow server is not asked twice at once. */
+async function watch() {
+  if (!document.hidden) await refresh();
+  setTimeout(watch, INTERVAL);
 }
 
 /** Names, one a line or between commas. */
 const names = (field) => field.value.split(/[\n,]/).map((name) => name.trim()).filter(Boolean);
 
-at('start-form').onsubmit = (event) => {
+at('start-form').onsubmit = async (event) => {
   event.preventDefault();
-  const { users, participants, devices } = event.target.elements;
-  act(async () => {
+  const form = event.target;
+  const { users, participants, devices } = form.elements;
+  at('start').disabled = true;
+  at('message').textContent = '';
+  try {
     const lists = { [LISTS.user]: names(users), [LISTS.participant]: names(participants), [LISTS.device]: names(devices) };
     await manage('start', { id_session: 0, ...lists });
-    event.target.reset();
-    await refresh();
-  });
+    form.reset();
+  } catch (error) {
+    at('message').textContent = error instanceof Refusal ? error.message : t('dashboard.offline');
+  }
+  at('start').disabled = false;
+  await refresh();
 };
 
 translate();
 document.title = `${t('dashboard.title')} · viderehab`;
-document.addEventListener('visibilitychange', refresh);
-await refresh();
-setInterval(refresh, INTERVAL);
+document.addEventListener('visibilitychange', () => document.hidden || refresh());
+watch();

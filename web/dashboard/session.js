@@ -1,77 +1,79 @@
 /** One session on the dashboard. */
-import { language, t, translate } from '../i18n.js';
-import { LISTS, manage } from './server.js';
+import { t, translate } from '../i18n.js';
+import { confirmed } from './confirm.js';
+import { copyOnClick } from './copy.js';
+import { LISTS, Refusal, manage } from './server.js';
 
 export class SessionCard {
   #id;
-  #act;
+  #stopped;
   #invitees = [];
-  #live = null;
+  #peers = [];
+  /** The people of whom the links were asked last; theirs are shown. */
+  #people = null;
 
   /**
    * @param {number} id
-   * @param {(work: () => Promise<void>) => void} act does something and shows what went wrong
+   * @param {() => void} stopped called once the session was stopped here
    */
-  constructor(id, act) {
+  constructor(id, stopped) {
     this.#id = id;
-    this.#act = act;
-    this.element = document.querySelector('#session').content.firstElementChild.cloneNode(true);
+    this.#stopped = stopped;
+    this.element = document.getElementById('session').content.firstElementChild.cloneNode(true);
     this.element.dataset.sessionId = id;
     translate(this.element);
     this.#listen();
-    // The list of sessions holds no links: an invitation of nobody gives everybody's.
-    this.#act(async () => this.#links(await manage('invite', { id_session: id })));
   }
 
   /** Shows the session as the server now has it. */
   update(live) {
-    this.#live = live;
-    const find = (selector) => this.element.querySelector(selector);
-    const time = new Date(live.session_start_datetime).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit' });
-    find('.name').textContent = live.session_name;
-    find('.facts').textContent = `${t('dashboard.since', { time })} · ${t('dashboard.port', { port: live.port })}`;
-    find('.peers').textContent = t('dashboard.peers', { count: live.peers.length });
-    const people = Object.values(LISTS).flatMap((list) => live[list]);
-    const known = this.#invitees.length;
+    this.#peers = live.peers;
+    const time = new Date(live.session_start_datetime).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+    this.#say('.name', live.session_name);
+    this.#say('.facts', `${t('dashboard.since', { time })} · ${t('dashboard.port', { port: live.port })}`);
+    this.#say('.peers', connected(live.peers));
     this.#mark();
-    // Somebody else invited or removed: the links are out of date.
-    if (known && new Set(people).size !== new Set(this.#invitees.map(({ uuid }) => uuid)).size) {
-      this.#act(async () => this.#links(await manage('invite', { id_session: this.#id })));
-    }
+    const people = JSON.stringify(Object.values(LISTS).map((list) => [...live[list]].sort()));
+    if (people === this.#people) return;
+    this.#people = people;
+    // The list of sessions holds no links; an invitation of nobody gives everybody's.
+    this.#manage('invite');
   }
 
   #listen() {
-    const find = (selector) => this.element.querySelector(selector);
-    const sure = (shown) => {
-      find('.stop').hidden = shown;
-      find('.stop-box .sure').hidden = !shown;
-      find(shown ? '.stop-no' : '.stop').focus();
-    };
-    find('.stop').onclick = () => sure(true);
-    find('.stop-no').onclick = () => sure(false);
-    find('.stop-box').onkeydown = ({ key }) => key === 'Escape' && sure(false);
-    find('.stop-yes').onclick = () => this.#act(async () => {
-      await manage('stop', { id_session: this.#id });
-      this.element.remove();
+    confirmed(this.#find('.stop-box'), async () => {
+      if (await this.#manage('stop')) this.#stopped();
     });
-    find('.invite-form').onsubmit = (event) => {
+    this.#find('.invite-form').onsubmit = async (event) => {
       event.preventDefault();
       const { uuid, role } = event.target.elements;
-      this.#act(async () => {
-        this.#links(await manage('invite', { id_session: this.#id, [LISTS[role.value]]: [uuid.value.trim()] }));
-        uuid.value = '';
-      });
+      if (await this.#manage('invite', role.value, uuid.value.trim())) uuid.value = '';
+      uuid.focus();
     };
   }
 
-  #links(session) {
-    this.#invitees = session.session_invitees;
-    this.element.querySelector('.invitees').replaceChildren(...this.#invitees.map((invitee) => this.#invitee(invitee)));
+  /** A call of the server, for a person of a role or for nobody. Says what went wrong; tells whether nothing did. */
+  async #manage(action, role, uuid) {
+    try {
+      const session = await manage(action, { id_session: this.#id, ...(role && { [LISTS[role]]: [uuid] }) });
+      this.#say('.message', '');
+      if (session?.session_invitees) this.#show(session.session_invitees);
+      return true;
+    } catch (error) {
+      this.#say('.message', error instanceof Refusal ? error.message : t('dashboard.offline'));
+      return false;
+    }
+  }
+
+  #show(invitees) {
+    if (JSON.stringify(invitees) === JSON.stringify(this.#invitees)) return;
+    this.#invitees = invitees;
+    this.#find('.invitees').replaceChildren(...invitees.map((invitee) => this.#row(invitee)));
     this.#mark();
   }
 
-  #invitee({ uuid, role, url }) {
-    const row = document.querySelector('#invitee').content.firstElementChild.cloneNode(true);
+  #row({ uuid, role, url }) {
+    const row = document.getElementById('invitee').content.firstElementChild.cloneNode(true);
     translate(row);
     Object.assign(row.dataset, { uuid, role });
     row.querySelector('.uuid').textContent = uuid;
@@ -79,36 +81,42 @@ export class SessionCard {
     row.querySelector('.open').href = url;
     const copy = row.querySelector('.copy-link');
     copy.dataset.url = url;
-    copy.onclick = () => this.#act(() => copyLink(copy, url));
-    row.querySelector('.remove').onclick = () => this.#act(async () => {
-      await manage('remove', { id_session: this.#id, [LISTS[role]]: [uuid] });
-      this.#invitees = this.#invitees.filter((other) => other.uuid !== uuid || other.role !== role);
-      row.remove();
-    });
+    copyOnClick(copy, url, row.querySelector('.by-hand'));
+    const remove = row.querySelector('.remove');
+    remove.onclick = async () => {
+      if (!(await this.#manage('remove', role, uuid))) return;
+      this.#show(this.#invitees.filter((other) => other.uuid !== uuid || other.role !== role));
+      this.#find('.invite-form input').focus();
+    };
+    for (const action of row.querySelectorAll('.open, .remove')) {
+      action.setAttribute('aria-label', t('dashboard.link.of', { action: action.textContent, name: uuid }));
+    }
+    copy.setAttribute('aria-describedby', (row.querySelector('.uuid').id = `person-${this.#id}-${role}-${uuid}`.replace(/\s/g, '_')));
     return row;
   }
 
   /** Marks who is connected. */
   #mark() {
-    const online = (uuid, role) => (this.#live?.peers ?? []).some((peer) => peer.identity === uuid && peer.role === role);
     for (const row of this.element.querySelectorAll('.invitee')) {
-      row.querySelector('.online').hidden = !online(row.dataset.uuid, row.dataset.role);
+      const { uuid, role } = row.dataset;
+      row.querySelector('.online').hidden = !this.#peers.some((peer) => peer.identity === uuid && peer.role === role);
     }
+  }
+
+  #find(selector) {
+    return this.element.querySelector(selector);
+  }
+
+  /** Sets a text, if it is another: an unchanged one must not be read out each second. */
+  #say(selector, words) {
+    const element = this.#find(selector);
+    if (element.textContent !== words) element.textContent = words;
   }
 }
 
-async function copyLink(button, url) {
-  try {
-    await navigator.clipboard.writeText(url);
-  } catch {
-    // Without TLS there may be no clipboard: the old way.
-    const field = document.createElement('textarea');
-    field.value = url;
-    document.body.append(field);
-    field.select();
-    document.execCommand('copy');
-    field.remove();
-  }
-  button.textContent = t('dashboard.copied');
-  setTimeout(() => (button.textContent = t('dashboard.copy')), 2000);
+/** Who is connected now, in words; somebody with two pages is named once. */
+function connected(peers) {
+  if (peers.length === 0) return t('dashboard.absent');
+  const names = new Set(peers.map(({ identity, role }) => `${identity ?? t('dashboard.unnamed')} (${t(`role.${role}`)})`));
+  return `${t('dashboard.present')}${t('colon')} ${[...names].join(', ')}`;
 }
