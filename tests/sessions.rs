@@ -345,6 +345,28 @@ async fn acknowledged_sessions_come_back_after_a_restart() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+/// Nobody is there right after a restart, which is not the creator's doing.
+#[tokio::test]
+async fn a_restart_is_no_reason_to_miss_the_creator() {
+    let directory = std::env::temp_dir().join(format!("viderehab-creator-{}", std::process::id()));
+    let mut settings = config();
+    settings.server.data_dir = directory.display().to_string();
+    settings.sessions.creator_grace_secs = 0;
+    let server = start(settings.clone()).await;
+    let session = server.session().await;
+    let mut ann = session.open(&session.key("ann")).await;
+    ann.join("U1", "main").await;
+    server.app.stop().await;
+    let server = start(settings).await;
+    let mut bob = session.open(&session.key("bob")).await;
+    bob.join("U2", "main").await;
+    bob.hears_nothing().await;
+    drop(session.open(&session.key("ann")).await);
+    assert_eq!(bob.closed().await, 4001, "back, and gone without a grace");
+    server.app.stop().await;
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
 #[tokio::test]
 async fn an_unmodified_videre_client_enters_by_the_session_key_on_echo_alone() {
     let mut settings = config();

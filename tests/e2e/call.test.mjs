@@ -72,6 +72,15 @@ withServer('two people see each other through the front door', async (server) =>
   assert.deepEqual([...ann.errors, ...bob.errors], []);
 });
 
+withServer('a page that was opened once opens again by its cookie', async (server) => {
+  const session = await server.session('bob');
+  const page = await join(browser, session.url('bob'), 'bob');
+  await state(page, 'waiting');
+  await page.goto(session.url('bob').split('?')[0]);
+  await page.click('#join');
+  await state(page, 'waiting');
+});
+
 withServer('a screen is shared and unshared', async (server) => {
   const session = await server.session('bob');
   const [ann, bob] = await call(session, ['ann', 'bob']);

@@ -5,10 +5,11 @@
  * @param {number} port the session's
  */
 export function addresses(location, port) {
-  const key = new URLSearchParams(location.search).get('key') ?? '';
+  const key = new URLSearchParams(location.search).get('key');
   const below = location.pathname.indexOf(`/webrtc/${port}/`);
   const base = below < 0 ? '' : location.pathname.slice(0, below);
-  const query = `?key=${encodeURIComponent(key)}`;
+  // Without one, the page was let in by its cookie, and so are its sockets.
+  const query = key ? `?key=${encodeURIComponent(key)}` : '';
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
   const page = below < 0 ? '' : `${base}/webrtc/${port}`;
   return {
