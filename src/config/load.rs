@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{Config, validate};
+use super::{Config, OpenTera, validate};
 
 /// What every environment variable that overrides a key begins with.
 const PREFIX: &str = "VIDEREHAB_";
@@ -69,15 +69,32 @@ pub fn load(path: Option<&Path>, environment: impl Iterator<Item = (String, Stri
 
 fn overridden(config: &Config, variable: &str, value: &str) -> Result<Config, String> {
     let name = variable[PREFIX.len()..].to_lowercase();
-    let (section, key) = name.split_once("__").ok_or("is not of the form VIDEREHAB_SECTION__KEY")?;
-    let mut table = Table::try_from(config).map_err(|error| error.to_string())?;
-    let present = table.get_mut(section).and_then(|section| section.get_mut(key));
-    let present = present.ok_or_else(|| format!("there is no key {section}.{key}"))?;
-    *present = match present {
+    let (sections, key) = name.rsplit_once("__").ok_or("is not of the form VIDEREHAB_SECTION__KEY")?;
+    let sections: Vec<&str> = sections.split("__").collect();
+    let no_key = || format!("there is no key {}", name.replace("__", "."));
+    let value = match kind(&sections, key).ok_or_else(no_key)? {
         Value::String(_) => Value::String(value.to_owned()),
-        _ => parsed(value).ok_or_else(|| format!("`{value}` is no value for {section}.{key}"))?,
+        _ => parsed(value).ok_or_else(|| format!("`{value}` is no value for {}", name.replace("__", ".")))?,
     };
+    let mut table = Table::try_from(config).map_err(|error| error.to_string())?;
+    let mut section = &mut table;
+    for name in sections {
+        let inner = section.entry(name).or_insert_with(|| Value::Table(Table::new()));
+        section = inner.as_table_mut().ok_or_else(no_key)?;
+    }
+    section.insert(key.to_owned(), value);
     table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+/// A value of the type that a key has. Every key is there, also those that may be absent.
+fn kind(sections: &[&str], key: &str) -> Option<Value> {
+    let mut whole = Config { opentera: Some(OpenTera::default()), ..Config::default() };
+    whole.webrtc.room_key = Some(true);
+    let mut table = &Table::try_from(whole).expect("the defaults are TOML");
+    for section in sections {
+        table = table.get(*section)?.as_table()?;
+    }
+    table.get(key).filter(|value| !value.is_table()).cloned()
 }
 
 fn parsed(value: &str) -> Option<Value> {
@@ -117,8 +134,23 @@ mod tests {
         let config = from("[webrtc]\nmax_sessions = 3", &environment).unwrap();
         assert_eq!(config.server.listen.to_string(), "[::1]:9");
         assert_eq!(config.server.admin_token, "0123456789abcdef0123456789abcdef");
-        assert_eq!((config.webrtc.max_sessions, config.webrtc.room_key), (7, false));
+        assert_eq!((config.webrtc.max_sessions, config.webrtc.room_key), (7, Some(false)));
         assert_eq!(config.server.allowed_origins, ["https://a.example"]);
+    }
+
+    #[test]
+    fn opentera_may_come_from_the_environment_alone() {
+        let environment = [
+            ("VIDEREHAB_OPENTERA__BACKEND__HOSTNAME", "tera"),
+            ("VIDEREHAB_OPENTERA__REDIS__PORT", "6380"),
+            ("VIDEREHAB_OPENTERA__BACKEND__VERIFY", "false"),
+        ];
+        let config = from("", &environment).unwrap();
+        let opentera = config.opentera.as_ref().unwrap();
+        assert_eq!((opentera.backend.hostname.as_str(), opentera.redis.port), ("tera", 6380));
+        assert!(!opentera.backend.verify && !config.room_key());
+        assert_eq!(config.public_base(4070), "https://127.0.0.1:4070");
+        assert!(from("", &[]).unwrap().room_key());
     }
 
     #[test]
@@ -129,7 +161,11 @@ mod tests {
             ("[webrtc]\nmax_session = 5", &[], "max_session"),
             ("[webrtc]\nmax_sessions = 0", &[], "webrtc.max_sessions"),
             ("[webrtc]\nlocal_base_port = 65500\nmax_sessions = 50", &[], "webrtc.local_base_port"),
-            ("[webrtc]\nexecutable = \"node\"", &[], "webrtc.executable"),
+            ("[webrtc]\nscript = \"server.js\"", &[], "webrtc.script"),
+            ("[opentera.redis]\nprot = 1", &[], "prot"),
+            ("[opentera]\nservice_name = \"\"", &[], "opentera.service_name"),
+            ("[opentera.backend]\nca_file = \"/nonexistent.pem\"", &[], "opentera.backend.ca_file"),
+            ("", &[("VIDEREHAB_OPENTERA__REDIS", "x")], "opentera.redis"),
             ("[server]\npublic_url = \"clinic.example\"", &[], "server.public_url"),
             ("[server]\nadmin_token = \"short\"", &[], "server.admin_token"),
             ("[limits]\nmessage_bytes = 10", &[], "limits.message_bytes"),
@@ -153,7 +189,10 @@ mod tests {
             username: "user".to_owned(),
             credential: "hidden".to_owned(),
         }];
+        let redis = super::super::Redis { password: "hushed".to_owned(), ..Default::default() };
+        config.opentera = Some(OpenTera { redis, ..OpenTera::default() });
         let shown = format!("{config:?}");
+        assert!(!shown.contains("hushed"));
         assert!(shown.contains("********") && shown.contains("turn:turn.example"));
         assert!(!shown.contains("0123456789abcdef") && !shown.contains("hidden"));
     }

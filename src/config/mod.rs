@@ -2,9 +2,11 @@
 //! error names its key. `Debug` and [`Config::masked`] show no secret.
 
 mod load;
+mod opentera;
 mod validate;
 
 pub use load::{ConfigError, load};
+pub use opentera::{Backend, OpenTera, Redis};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -27,6 +29,9 @@ pub struct Config {
     pub sessions: Sessions,
     /// Sizes, rates, counts and times.
     pub limits: Limits,
+    /// Absent: standalone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opentera: Option<OpenTera>,
 }
 
 /// `[server]`
@@ -61,14 +66,15 @@ pub struct WebRtc {
     pub bind: IpAddr,
     /// Waits for its issue: must be empty.
     pub working_directory: String,
-    /// Waits for its issue: must be empty.
+    /// The program of an external engine, started for each session; empty: the built-in one.
     pub executable: String,
-    /// Waits for its issue: must be empty.
+    /// The external engine's first argument.
     pub script: String,
     /// Handed to the call pages.
     pub ice_servers: Vec<IceServer>,
-    /// Whether a keyless videre client may enter by RoomId = session key.
-    pub room_key: bool,
+    /// Whether a keyless videre client may enter by RoomId = session key; see [`Config::room_key`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room_key: Option<bool>,
 }
 
 /// A STUN or TURN server, as browsers take it.
@@ -149,7 +155,7 @@ impl Default for WebRtc {
             executable: String::new(),
             script: String::new(),
             ice_servers: Vec::new(),
-            room_key: true,
+            room_key: None,
         }
     }
 }
@@ -198,14 +204,27 @@ impl Config {
             return self.server.public_url.trim_end_matches('/').to_owned();
         }
         let port = if self.webrtc.external_port == 0 { port } else { self.webrtc.external_port };
-        format!("http://{}:{port}", self.webrtc.hostname)
+        let scheme = if self.opentera.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}:{port}", self.webrtc.hostname)
+    }
+
+    /// Whether browsers come by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.public_base(0).starts_with("https://")
+    }
+
+    /// Whether a keyless videre client may enter by RoomId = session key: unless said otherwise,
+    /// where there is no OpenTera server whose pages have keys.
+    pub fn room_key(&self) -> bool {
+        self.webrtc.room_key.unwrap_or(self.opentera.is_none())
     }
 
     /// A copy that may be shown: secrets masked.
     pub fn masked(&self) -> Self {
         let mut shown = self.clone();
         let secrets = shown.webrtc.ice_servers.iter_mut().map(|server| &mut server.credential);
-        for secret in secrets.chain([&mut shown.server.admin_token]) {
+        let password = shown.opentera.iter_mut().map(|opentera| &mut opentera.redis.password);
+        for secret in secrets.chain([&mut shown.server.admin_token]).chain(password) {
             if !secret.is_empty() {
                 MASK.clone_into(secret);
             }

@@ -1,6 +1,6 @@
 //! Values that have the right type and still make no sense.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, OpenTera};
 
 /// The shortest admin token: 16 characters, so that it cannot be guessed over the network.
 const TOKEN_CHARACTERS: usize = 16;
@@ -34,8 +34,11 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             format!("with max_sessions the pool would end at port {}", last_port - 1),
         ),
         (webrtc.working_directory.is_empty(), "webrtc.working_directory", not_yet.to_owned()),
-        (webrtc.executable.is_empty(), "webrtc.executable", not_yet.to_owned()),
-        (webrtc.script.is_empty(), "webrtc.script", not_yet.to_owned()),
+        (
+            webrtc.script.is_empty() || !webrtc.executable.is_empty(),
+            "webrtc.script",
+            "needs webrtc.executable".to_owned(),
+        ),
         (
             limits.message_bytes >= LEAST_MESSAGE_BYTES,
             "limits.message_bytes",
@@ -44,5 +47,25 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
         (limits.handshake_secs > 0, "limits.handshake_secs", "must be at least 1".to_owned()),
     ];
     let wrong = checks.into_iter().find(|(fine, ..)| !fine);
-    wrong.map_or(Ok(()), |(_, key, problem)| Err(ConfigError::Value { key, problem }))
+    wrong.map_or(Ok(()), |(_, key, problem)| Err(ConfigError::Value { key, problem }))?;
+    config.opentera.as_ref().map_or(Ok(()), opentera)
+}
+
+fn opentera(opentera: &OpenTera) -> Result<(), ConfigError> {
+    let wrong = |key, problem: String| Err(ConfigError::Value { key, problem });
+    let OpenTera { service_name, backend, redis } = opentera;
+    let empty = [
+        (service_name, "opentera.service_name"),
+        (&backend.hostname, "opentera.backend.hostname"),
+        (&redis.hostname, "opentera.redis.hostname"),
+    ];
+    if let Some((_, key)) = empty.into_iter().find(|(value, _)| value.is_empty()) {
+        return wrong(key, "must not be empty".to_owned());
+    }
+    match std::fs::metadata(&backend.ca_file) {
+        Err(error) if !backend.ca_file.is_empty() => {
+            wrong("opentera.backend.ca_file", format!("{}: {error}", backend.ca_file))
+        }
+        _ => Ok(()),
+    }
 }

@@ -32,7 +32,7 @@ pub(super) fn call(config: &Config, port: u16, session: &str, grant: &Grant, key
     let element = format!(r#"<script id="config" type="application/json">{settings}</script>"#);
     let mut response = assets::page(StatusCode::OK, "call.html", &[(PLACEHOLDER, &element)]);
     if !key.is_empty() {
-        let secure = if config.server.public_url.starts_with("https://") { "; Secure" } else { "" };
+        let secure = if config.is_secure() { "; Secure" } else { "" };
         let paths = [format!("/websocket/{port}/"), format!("/webrtc/{port}/"), "/echo".to_owned()];
         for path in paths {
             let cookie = format!("{}={key}; Path={path}; HttpOnly; SameSite=Strict{secure}", cookie_name(port));

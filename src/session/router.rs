@@ -96,7 +96,7 @@ impl Session {
         let (space, admission, grant) = match self.admit(&request, address) {
             Presented::Grant(grant) => (grant.key, Admission::Keyed, Some(grant)),
             Presented::None => {
-                let keyless = self.shared.config.webrtc.room_key.then(Grant::keyless);
+                let keyless = self.shared.config.room_key().then(Grant::keyless);
                 (NO_KEY, Admission::Keyless, keyless)
             }
             refused => return refused.unauthorized(),

@@ -85,7 +85,7 @@ impl Front {
     }
 
     fn is_secure(&self) -> bool {
-        self.shared.config.server.public_url.starts_with("https://")
+        self.shared.config.is_secure()
     }
 }
 

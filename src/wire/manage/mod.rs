@@ -42,6 +42,24 @@ impl Role {
         }
     }
 
+    /// `user_uuid` and so on: the field that names one of them.
+    pub fn uuid_field(self) -> &'static str {
+        match self {
+            Self::User => "user_uuid",
+            Self::Participant => "participant_uuid",
+            Self::Device => "device_uuid",
+        }
+    }
+
+    /// `session_users` and so on: the field that lists them.
+    pub fn list_field(self) -> &'static str {
+        match self {
+            Self::User => "session_users",
+            Self::Participant => "session_participants",
+            Self::Device => "session_devices",
+        }
+    }
+
     /// As OpenTera writes it in an event's text.
     pub fn title(self) -> &'static str {
         match self {

@@ -88,6 +88,8 @@ impl Lists {
 pub struct InviteReply {
     /// 1 accepts, every other number refuses.
     pub code: i64,
+    /// What they say; empty if nothing.
+    pub message: String,
     /// Who replies.
     pub who: Vec<(Role, String)>,
 }
@@ -153,9 +155,9 @@ impl<'a> Arguments<'a> {
 
     fn lists(&self) -> Result<Lists, ManageError> {
         Ok(Lists {
-            users: self.list("session_users")?,
-            participants: self.list("session_participants")?,
-            devices: self.list("session_devices")?,
+            users: self.list(Role::User.list_field())?,
+            participants: self.list(Role::Participant.list_field())?,
+            devices: self.list(Role::Device.list_field())?,
         })
     }
 
@@ -180,16 +182,12 @@ impl<'a> Arguments<'a> {
         let parameters = self.member("parameters").ok_or(ManageError::Missing("parameters"))?;
         let parameters = Arguments(parameters.as_object().ok_or(ManageError::Wrong("parameters", "an object"))?);
         let code = parameters.integer("reply_code")?.ok_or(ManageError::Missing("reply_code"))?;
-        parameters.text("reply_msg")?;
+        let message = parameters.text("reply_msg")?.unwrap_or_default().to_owned();
         let mut who = Vec::new();
-        for (role, name) in
-            [(Role::User, "user_uuid"), (Role::Participant, "participant_uuid"), (Role::Device, "device_uuid")]
-        {
-            if let Some(uuid) = parameters.text(name)? {
-                who.push((role, uuid.to_owned()));
-            }
+        for role in Role::ALL {
+            who.extend(parameters.text(role.uuid_field())?.map(|uuid| (role, uuid.to_owned())));
         }
-        Ok(InviteReply { code, who })
+        Ok(InviteReply { code, message, who })
     }
 }
 
@@ -221,7 +219,10 @@ mod tests {
             json!({"action": "invite_reply", "id_session": 7, "parameters": {"reply_code": 2, "participant_uuid": "p"}}),
         );
         let who = vec![(Role::Participant, "p".to_owned())];
-        assert_eq!(reply, Ok(Action::InviteReply { id_session: 7, reply: InviteReply { code: 2, who } }));
+        assert_eq!(
+            reply,
+            Ok(Action::InviteReply { id_session: 7, reply: InviteReply { code: 2, message: String::new(), who } })
+        );
     }
 
     #[test]
