@@ -389,7 +389,7 @@ async fn an_unmodified_videre_client_enters_by_the_session_key_on_echo_alone() {
     assert_eq!(refused(session.address(), "/ws").await, 401);
     server.app.stop().await;
     let mut settings = config();
-    settings.webrtc.room_key = false;
+    settings.webrtc.room_key = Some(false);
     let server = start(settings).await;
     let session = server.session().await;
     assert_eq!(refused(session.address(), "/echo/websocket").await, 401);

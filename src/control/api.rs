@@ -5,14 +5,14 @@ use serde::Serialize;
 
 use super::rpc::error;
 use crate::http::{self, Request, Response};
-use crate::manager::Manager;
-use crate::session::{PeerInfo, Session};
+use crate::manager::{Listed, Manager};
+use crate::session::PeerInfo;
 use crate::wire::manage;
 
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
-    record: &'a manage::Session,
+    session: &'a manage::Session,
     port: u16,
     peers: Vec<PeerInfo>,
 }
@@ -22,8 +22,11 @@ struct All<'a> {
     sessions: Vec<Shown<'a>>,
 }
 
-fn shown<'a>(session: &Session, record: &'a manage::Session) -> Shown<'a> {
-    Shown { record, port: session.port, peers: session.peers() }
+/// A session that is served; who is connected is known of those served in this process.
+fn shown(listed: &Listed) -> Option<Shown<'_>> {
+    let run = listed.record.run.as_ref().filter(|run| !run.unserved)?;
+    let peers = listed.session.as_ref().map_or_else(Vec::new, |session| session.peers());
+    Some(Shown { session: &listed.record.session, port: run.port, peers })
 }
 
 /// Answers `/api/sessions` and `/api/sessions/<id>`; `path` is what follows `/api`.
@@ -32,14 +35,14 @@ pub fn answer(manager: &Manager, request: &Request, path: &str) -> Response {
     if !http::is_read(request.method()) {
         return http::method_not_allowed("GET, HEAD");
     }
-    let list = manager.registry().list();
+    let all = manager.registry().all();
+    let mut running = all.iter().filter_map(shown);
     if id.is_empty() || id == "/" {
-        let sessions = list.iter().map(|(session, record)| shown(session, record)).collect();
-        return http::json(StatusCode::OK, &All { sessions });
+        return http::json(StatusCode::OK, &All { sessions: running.collect() });
     }
     let wanted = id[1..].parse::<i64>().ok();
-    match list.iter().find(|(session, _)| Some(session.id) == wanted) {
-        Some((session, record)) => http::json(StatusCode::OK, &shown(session, record)),
+    match running.find(|shown| Some(shown.session.id_session) == wanted) {
+        Some(shown) => http::json(StatusCode::OK, &shown),
         None => error(StatusCode::NOT_FOUND, "No matching session"),
     }
 }

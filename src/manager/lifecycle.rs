@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::pool::{Lease, Pool};
+use super::engine::Exits;
+use super::media::{Media, Port};
+use super::pool::Pool;
 use super::record::Record;
 use super::store::{Store, StoreError};
-use super::{ActionError, Command, Listed, Registry, Reply, blocking};
+use super::{ActionError, Command, Registry, Reply, blocking};
 use crate::room::DisconnectReason;
-use crate::session::{Plan, Presence, PresenceSender, Session, Shared};
-use crate::wire::manage::{Action, Start};
+use crate::session::{Presence, PresenceSender, Shared};
+use crate::wire::manage::{Action, Start, event_type};
 
 /// How long connections may take to end when the server stops.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(3);
@@ -26,26 +28,22 @@ pub(super) struct Lifecycle {
     store: Store,
     pub(super) pool: Pool,
     pub(super) registry: Registry,
-    pub(super) running: HashMap<i64, Running>,
+    pub(super) held: HashMap<i64, Held>,
     next_id: i64,
-    next_run: u64,
-    presence: PresenceSender,
+    pub(super) next_launch: u64,
+    pub(super) presence: PresenceSender,
     presences: mpsc::UnboundedReceiver<(i64, u64, Presence)>,
-    /// When the grace of a creator who is gone ends: (time, run) → session.
+    pub(super) exits: Exits,
+    exited: mpsc::UnboundedReceiver<(i64, u64)>,
+    /// When the grace of a creator who is gone ends: (time, launch) → session.
     graces: BTreeMap<(Instant, u64), i64>,
 }
 
-pub(super) struct Running {
-    pub(super) record: Record,
-    pub(super) session: Arc<Session>,
-    run: u64,
-    grace: Option<Instant>,
-}
-
-/// The port of a session about to run: bound, or held by another program for now.
-pub(super) enum Port {
-    Bound(Lease, TcpListener),
-    Waiting(Lease),
+/// A session that the manager holds.
+pub(super) struct Held {
+    pub(super) record: Arc<Record>,
+    /// What serves it. An OpenTera server's session is held without, too.
+    pub(super) media: Option<Media>,
 }
 
 impl Lifecycle {
@@ -58,8 +56,23 @@ impl Lifecycle {
         next_id: i64,
     ) -> Self {
         let (presence, presences) = mpsc::unbounded_channel();
-        let (running, graces) = (HashMap::new(), BTreeMap::new());
-        Self { shared, base, store, pool, registry, running, next_id, next_run: 1, presence, presences, graces }
+        let (exits, exited) = mpsc::unbounded_channel();
+        let (held, graces) = (HashMap::new(), BTreeMap::new());
+        Self {
+            shared,
+            base,
+            store,
+            pool,
+            registry,
+            held,
+            next_id,
+            next_launch: 1,
+            presence,
+            presences,
+            exits,
+            exited,
+            graces,
+        }
     }
 
     /// Runs until `stop`, then ends all sessions.
@@ -76,15 +89,24 @@ impl Lifecycle {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some((id, run, presence)) = self.presences.recv() => self.creator(id, run, presence).await,
-                Some((action, reply)) = commands.recv() => {
-                    // A caller that has gone away wanted the action all the same.
-                    let _ = reply.send(self.act(action).await);
-                }
+                Some((id, launch, presence)) = self.presences.recv() => self.creator(id, launch, presence).await,
+                Some((id, launch)) = self.exited.recv() => self.exited(id, launch).await,
+                Some(command) = commands.recv() => self.obey(command).await,
                 () = grace_over => self.grace_is_over().await,
             }
         }
         self.shut_down().await;
+    }
+
+    /// A caller that has gone away wanted the command done all the same.
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Act(action, answer) => drop(answer.send(self.act(action).await)),
+            Command::Launch(record, answer) => drop(answer.send(self.launch(*record).await)),
+            Command::Change(id, change, answer) => drop(answer.send(self.change(id, change).await)),
+            Command::EndMedia(id, answer) => drop(answer.send(self.end_media(id).await)),
+            Command::Forget(id, answer) => drop(answer.send(self.forget(id).await)),
+        }
     }
 
     async fn act(&mut self, action: Action) -> Result<Reply, ActionError> {
@@ -122,85 +144,72 @@ impl Lifecycle {
             }
         }
         let (lease, listener) = self.pool.take().await.ok_or(ActionError::NoPort)?;
-        record.begin(lease.port);
+        record.begin(lease.port, self.shared_key());
+        record.event(event_type::START, None);
+        let record = Arc::new(record);
         self.put(record.clone()).await?;
         self.next_id = self.next_id.max(id + 1);
-        self.launch(record, Port::Bound(lease, listener));
+        let port = Port::Bound(lease, listener);
+        let number = port.number();
+        self.serve(record.clone(), port)?;
         self.shared.metrics.session_started();
-        let running = &self.running[&id];
-        tracing::info!(session = id, port = running.session.port, "session started");
-        Ok(Reply { status: "started", session: running.record.shown(&self.base, true) })
+        tracing::info!(session = id, port = number, "session started");
+        Ok(Reply { status: "started", session: record.shown(&self.base, true) })
     }
 
     /// The sessions that a start ends: an earlier run of its own, and the one of the same owner.
     fn replaced_by(&self, record: &Record) -> Vec<i64> {
         let owner = record.owner();
-        let replaced = self.running.iter().filter(|(id, other)| {
+        let replaced = self.held.iter().filter(|(id, other)| {
             **id == record.session.id_session || (owner.is_some() && other.record.owner() == owner)
         });
         replaced.map(|(id, _)| *id).collect()
     }
 
-    /// Makes the session run: registered, listening, known.
-    pub(super) fn launch(&mut self, record: Record, port: Port) {
-        let run = record.run.as_ref().expect("the caller began the run");
-        let id = record.session.id_session;
-        let number = self.next_run;
-        self.next_run += 1;
-        let plan = Plan {
-            id,
-            run: number,
-            port: run.port,
-            name: record.session.session_name.clone(),
-            session_key: run.session_key.clone(),
-            keys: run.keys.clone(),
-            creator: record.session.session_creator_uuid.clone(),
-            presence: self.presence.clone(),
-        };
-        let session = Session::new(plan, self.shared.clone());
-        match port {
-            Port::Bound(lease, listener) => session.listen(listener, lease),
-            Port::Waiting(lease) => session.listen_when_free(self.pool.address(lease.port), lease),
-        }
-        self.running.insert(id, Running { record, session, run: number, grace: None });
-        self.list(id);
-    }
-
     /// Shows readers the session as it is now.
     pub(super) fn list(&self, id: i64) {
-        let Running { record, session, .. } = &self.running[&id];
-        let listed = Listed { session: session.clone(), record: Arc::new(record.session.clone()) };
-        self.registry.by_port.insert(session.port, listed);
+        let Held { record, media } = &self.held[&id];
+        let session = media.as_ref().and_then(|media| media.engine.session());
+        self.registry.put(record.clone(), session.cloned());
     }
 
     /// Stops a session whole: its connections end first, whatever the store then says.
     pub(super) async fn stop(&mut self, id: i64, reason: DisconnectReason) -> Result<Reply, ActionError> {
-        let running = self.running.remove(&id).ok_or(ActionError::NothingToStop)?;
-        self.clear_grace(&running);
-        let Running { mut record, session, .. } = running;
-        self.registry.by_port.remove(&session.port);
-        session.end(reason);
-        session.port_released().await;
-        self.shared.metrics.session_ended();
+        let mut held = self.held.remove(&id).ok_or(ActionError::NothingToStop)?;
+        self.unserve(&mut held, reason).await;
+        self.registry.remove(id);
+        let record = Arc::make_mut(&mut held.record);
         record.end();
-        self.put(record.clone()).await?;
-        tracing::info!(session = id, port = session.port, "session stopped");
-        Ok(Reply { status: "stopped", session: record.shown(&self.base, false) })
+        self.put(held.record.clone()).await?;
+        Ok(Reply { status: "stopped", session: held.record.shown(&self.base, false) })
     }
 
     /// A session that runs, or once did.
     async fn known(&self, id: i64) -> Result<Option<Record>, StoreError> {
-        if let Some(running) = self.running.get(&id) {
-            return Ok(Some(running.record.clone()));
+        if let Some(held) = self.held.get(&id) {
+            return Ok(Some(Record::clone(&held.record)));
         }
         let store = self.store.clone();
         blocking(move || store.get(id)).await
     }
 
     /// Writes a record, durably before it returns.
-    pub(super) async fn put(&self, record: Record) -> Result<(), StoreError> {
-        let (store, id) = (self.store.clone(), record.session.id_session);
-        let written = blocking(move || store.put(&[record])).await;
+    pub(super) async fn put(&self, record: Arc<Record>) -> Result<(), StoreError> {
+        self.write(record.session.id_session, move |store| store.put(&[&record])).await
+    }
+
+    /// Removes a record, likewise.
+    pub(super) async fn drop_record(&self, id: i64) -> Result<(), StoreError> {
+        self.write(id, move |store| store.remove(id)).await
+    }
+
+    async fn write(
+        &self,
+        id: i64,
+        change: impl FnOnce(Store) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        let written = blocking(move || change(store)).await;
         if let Err(error) = &written {
             tracing::error!(session = id, %error, "the store failed");
         }
@@ -208,18 +217,19 @@ impl Lifecycle {
     }
 
     /// The creator of a session came, or went.
-    async fn creator(&mut self, id: i64, run: u64, presence: Presence) {
+    async fn creator(&mut self, id: i64, launch: u64, presence: Presence) {
         let grace = Duration::from_secs(self.shared.config.sessions.creator_grace_secs);
-        let Some(running) = self.running.get_mut(&id).filter(|running| running.run == run) else { return };
-        if let Some(until) = running.grace.take() {
-            self.graces.remove(&(until, run));
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let Some(media) = held.media.as_mut().filter(|media| media.launch == launch) else { return };
+        if let Some(until) = media.grace.take() {
+            self.graces.remove(&(until, launch));
         }
         match presence {
             Presence::CreatorGone => self.begin_grace(id, grace),
             Presence::CreatorHere => {
-                let kept = running.record.run.as_mut().expect("a running session has a run");
+                let kept = Arc::make_mut(&mut held.record).run.as_mut().expect("what is served has a run");
                 if !std::mem::replace(&mut kept.creator_came, true) {
-                    let record = running.record.clone();
+                    let record = held.record.clone();
                     // Written so that a creator who does not come back after a restart is missed.
                     let _ = self.put(record).await;
                 }
@@ -229,14 +239,15 @@ impl Lifecycle {
 
     pub(super) fn begin_grace(&mut self, id: i64, grace: Duration) {
         let until = Instant::now() + grace;
-        let running = self.running.get_mut(&id).expect("the caller looked it up");
-        running.grace = Some(until);
-        self.graces.insert((until, running.run), id);
+        let held = self.held.get_mut(&id).expect("the caller looked it up");
+        let media = held.media.as_mut().expect("the caller saw that it is served");
+        media.grace = Some(until);
+        self.graces.insert((until, media.launch), id);
     }
 
-    fn clear_grace(&mut self, running: &Running) {
-        if let Some(until) = running.grace {
-            self.graces.remove(&(until, running.run));
+    pub(super) fn clear_grace(&mut self, media: &Media) {
+        if let Some(until) = media.grace {
+            self.graces.remove(&(until, media.launch));
         }
     }
 
@@ -249,16 +260,13 @@ impl Lifecycle {
 
     /// Ends all sessions without a word to the store: they run again after the restart.
     async fn shut_down(mut self) {
-        let sessions: Vec<_> = self.running.drain().map(|(_, running)| running.session).collect();
-        for session in &sessions {
-            session.end(DisconnectReason::Restart);
-        }
-        let all_gone = async {
-            for session in &sessions {
-                session.gone().await;
-            }
-        };
-        if tokio::time::timeout(SHUTDOWN_TIME, all_gone).await.is_err() {
+        let media: Vec<Media> = self.held.drain().filter_map(|(_, held)| held.media).collect();
+        // All at once: each is told, and none waits for another.
+        let ends = media.iter().map(|media| async {
+            media.engine.end(DisconnectReason::Restart).await;
+            media.engine.gone().await;
+        });
+        if tokio::time::timeout(SHUTDOWN_TIME, join_all(ends)).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
     }

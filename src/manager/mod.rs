@@ -1,24 +1,33 @@
 //! All sessions: the pool of ports, their lifecycles, the store. One task changes them, by command
 //! and reply, so two starts, or a stop during a start, have one order; everybody else reads the
 //! list that it writes.
+//!
+//! Standalone, the manager does whole actions ([`Manager::manage`]). With an OpenTera server, whose
+//! REST calls are slow, the actions are done above, one at a time for a session, and the manager
+//! does the steps that must be atomic among all: [`Manager::launch`], [`Manager::change`],
+//! [`Manager::end_media`], [`Manager::forget`].
 
+mod engine;
 mod lifecycle;
+mod media;
 mod people;
 mod pool;
 mod record;
+mod registry;
 mod restore;
 mod store;
 
+pub use record::{Record, Run};
+pub use registry::{Listed, Registry};
 pub use store::StoreError;
 
 use std::sync::Arc;
 
-use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::session::{Session, Shared};
+use crate::session::Shared;
 use crate::wire::manage::{self, Action};
 use lifecycle::Lifecycle;
 use pool::Pool;
@@ -48,7 +57,7 @@ pub enum ActionError {
     /// The creator refused the invitation, and so the session ended.
     #[error("Creator refused to join session - session ended")]
     CreatorRefused,
-    /// No port is free.
+    /// No port is free, or the engine cannot be started.
     #[error("Cannot create process")]
     NoPort,
     /// The store failed. Nothing was started or invited; what was to end has ended.
@@ -59,33 +68,6 @@ pub enum ActionError {
     ShuttingDown,
 }
 
-/// The running sessions, as readers see them.
-#[derive(Clone, Default)]
-pub struct Registry {
-    by_port: Arc<DashMap<u16, Listed>>,
-}
-
-#[derive(Clone)]
-struct Listed {
-    session: Arc<Session>,
-    record: Arc<manage::Session>,
-}
-
-impl Registry {
-    /// The session on a port.
-    pub fn on_port(&self, port: u16) -> Option<Arc<Session>> {
-        self.by_port.get(&port).map(|listed| listed.session.clone())
-    }
-
-    /// Each running session with its record, which holds no key, by id.
-    pub fn list(&self) -> Vec<(Arc<Session>, Arc<manage::Session>)> {
-        let mut all: Vec<_> =
-            self.by_port.iter().map(|listed| (listed.session.clone(), listed.record.clone())).collect();
-        all.sort_unstable_by_key(|(session, _)| session.id);
-        all
-    }
-}
-
 /// Commands the manager's task.
 #[derive(Clone)]
 pub struct Manager {
@@ -93,7 +75,16 @@ pub struct Manager {
     registry: Registry,
 }
 
-type Command = (Action, oneshot::Sender<Result<Reply, ActionError>>);
+type Answer<T> = oneshot::Sender<Result<T, ActionError>>;
+type Change = Box<dyn FnOnce(&mut Record) + Send>;
+
+enum Command {
+    Act(Action, Answer<Reply>),
+    Launch(Box<Record>, Answer<Arc<Record>>),
+    Change(i64, Change, Answer<Arc<Record>>),
+    EndMedia(i64, Answer<Arc<Record>>),
+    Forget(i64, Answer<()>),
+}
 
 impl Manager {
     /// Brings back the sessions that the store says were running, and starts the manager's task in
@@ -125,17 +116,58 @@ impl Manager {
         Ok(Self { commands, registry })
     }
 
-    /// Does an action, in its turn.
+    /// Does a whole action, in its turn: without an OpenTera server.
     ///
     /// # Errors
     /// See [`ActionError`].
     pub async fn manage(&self, action: Action) -> Result<Reply, ActionError> {
+        self.ask(|answer| Command::Act(action, answer)).await
+    }
+
+    /// Begins a run of a session that the OpenTera server keeps: its owner's media that run end,
+    /// it gets a port and keys, and is served when this returns.
+    ///
+    /// # Errors
+    /// No port, or the store's. Nothing runs then; what was to end has ended.
+    pub async fn launch(&self, record: Record) -> Result<Arc<Record>, ActionError> {
+        self.ask(|answer| Command::Launch(Box::new(record), answer)).await
+    }
+
+    /// Changes what is kept of a session. Keys that go lose at once what they opened.
+    ///
+    /// # Errors
+    /// [`ActionError::NoSession`]; or the store's, after the change.
+    pub async fn change(
+        &self,
+        id: i64,
+        change: impl FnOnce(&mut Record) + Send + 'static,
+    ) -> Result<Arc<Record>, ActionError> {
+        self.ask(|answer| Command::Change(id, Box::new(change), answer)).await
+    }
+
+    /// Ends what serves a session, which is kept all the same; its port is free when this returns.
+    ///
+    /// # Errors
+    /// As [`Manager::change`].
+    pub async fn end_media(&self, id: i64) -> Result<Arc<Record>, ActionError> {
+        self.ask(|answer| Command::EndMedia(id, answer)).await
+    }
+
+    /// Ends what serves a session and keeps nothing of it.
+    ///
+    /// # Errors
+    /// As [`Manager::change`].
+    pub async fn forget(&self, id: i64) -> Result<(), ActionError> {
+        self.ask(|answer| Command::Forget(id, answer)).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, ActionError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send((action, reply)).await.map_err(|_| ActionError::ShuttingDown)?;
+        self.commands.send(command(reply)).await.map_err(|_| ActionError::ShuttingDown)?;
         answer.await.unwrap_or(Err(ActionError::ShuttingDown))
     }
 
-    /// The running sessions.
+    /// The sessions.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::session::keys::KeyRing;
 use crate::wire::manage::{Invitee, Role, Session, SessionEvent, Start, event_type, status};
@@ -17,6 +17,10 @@ pub struct Record {
     pub session: Session,
     /// The run, while it runs.
     pub run: Option<Run>,
+    /// With an OpenTera server: the session as the server's REST API gave it, its events brought
+    /// up to date. `session` then holds its people and what else is needed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Box<Map<String, Value>>>,
 }
 
 /// What a running session has that a stopped one has not.
@@ -32,6 +36,9 @@ pub struct Run {
     pub started: i64,
     /// Whether the creator has been in the session: one who never came cannot leave.
     pub creator_came: bool,
+    /// Whether nothing serves it any more, though an OpenTera server has not been told of its end.
+    #[serde(default)]
+    pub unserved: bool,
 }
 
 /// Whose next session replaces this one: a kind and a value.
@@ -76,6 +83,7 @@ impl Record {
                 session_invitees: None,
             },
             run: None,
+            received: None,
         };
         record.take_over(start);
         record
@@ -125,17 +133,38 @@ impl Record {
         )
     }
 
-    /// Begins a run: a key for each role and each invitee.
-    pub fn begin(&mut self, port: u16) -> &Run {
-        let mut keys = KeyRing::new();
-        for role in Role::ALL {
-            self.session.people(role).iter().for_each(|uuid| keys.invite(role, uuid));
-        }
-        self.session.session_status = status::IN_PROGRESS;
-        self.event(event_type::START, None);
+    /// Begins a run: a key for each role and each invitee; or, `shared`, one key for all.
+    pub fn begin(&mut self, port: u16, shared: bool) -> &Run {
         let session_key = uuid::Uuid::new_v4().to_string();
+        let keys = match shared {
+            true => KeyRing::shared(&session_key),
+            false => {
+                let mut keys = KeyRing::new();
+                for role in Role::ALL {
+                    self.session.people(role).iter().for_each(|uuid| keys.invite(role, uuid));
+                }
+                keys
+            }
+        };
+        self.session.session_status = status::IN_PROGRESS;
         let started = Timestamp::now().as_second();
-        self.run.insert(Run { port, session_key, keys, started, creator_came: false })
+        self.run.insert(Run { port, session_key, keys, started, creator_came: false, unserved: false })
+    }
+
+    /// Adds somebody, with a key.
+    pub fn let_in(&mut self, role: Role, uuid: &str) {
+        self.session.people(role).push(uuid.to_owned());
+        if let Some(run) = &mut self.run {
+            run.keys.invite(role, uuid);
+        }
+    }
+
+    /// Takes somebody's places, however many, and the key.
+    pub fn take_out(&mut self, role: Role, uuid: &str) {
+        self.session.people(role).retain(|member| member != uuid);
+        if let Some(run) = &mut self.run {
+            run.keys.revoke(role, uuid);
+        }
     }
 
     /// Ends a run.
@@ -165,19 +194,31 @@ impl Record {
     pub fn shown(&self, base: &str, invitees: bool) -> Session {
         let mut session = self.session.clone();
         let Some(run) = &self.run else { return session };
-        let url = |role: Role, key: &str| format!("{base}/webrtc/{}/{}?key={key}", run.port, role.page());
-        let of_role = |role| Some(url(role, run.keys.role(role).reveal()));
+        let of_role = |role| Some(run.url(base, role, None));
         session.session_key = Some(run.session_key.clone());
         session.session_url_users = of_role(Role::User);
         session.session_url_participants = of_role(Role::Participant);
         session.session_url_devices = of_role(Role::Device);
         if invitees {
-            let all = run.keys.invitees();
-            let all =
-                all.map(|(role, uuid, key)| Invitee { uuid: uuid.to_owned(), role, url: url(role, key.reveal()) });
-            session.session_invitees = Some(all.collect());
+            session.session_invitees = Some(run.invitees(base));
         }
         session
+    }
+}
+
+impl Run {
+    /// The URL of a person, or of a role: also of a person who has no key of their own.
+    pub fn url(&self, base: &str, role: Role, uuid: Option<&str>) -> String {
+        let personal = uuid.and_then(|uuid| self.keys.personal(role, uuid));
+        let key = personal.unwrap_or_else(|| self.keys.role(role));
+        format!("{base}/webrtc/{}/{}?key={}", self.port, role.page(), key.reveal())
+    }
+
+    /// Everybody who has a key of their own, with the URL.
+    pub fn invitees(&self, base: &str) -> Vec<Invitee> {
+        let all = self.keys.invitees();
+        all.map(|(role, uuid, _)| Invitee { uuid: uuid.to_owned(), role, url: self.url(base, role, Some(uuid)) })
+            .collect()
     }
 }
 
@@ -214,7 +255,8 @@ mod tests {
     #[test]
     fn a_run_gives_urls_and_keys_that_a_stop_takes() {
         let mut record = Record::new(3, &start());
-        record.begin(8080);
+        record.begin(8080, false);
+        record.event(event_type::START, None);
         let shown = record.shown("http://a:1", true);
         let users = shown.session_url_users.unwrap();
         assert!(users.starts_with("http://a:1/webrtc/8080/users?key="), "{users}");

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use tokio::net::TcpListener;
 
-use super::lifecycle::{Lifecycle, Port};
+use super::lifecycle::{Held, Lifecycle};
+use super::media::Port;
 use super::record::Record;
 
 /// The least time that creators have to come back after a restart, whatever the grace: it was not
@@ -13,26 +16,43 @@ const RETURN_TIME: Duration = Duration::from_secs(60);
 
 impl Lifecycle {
     /// Launches what the store says was running. A creator who had been there and does not come
-    /// back has a grace from now on.
+    /// back has a grace from now on. What was started under an OpenTera server, or without one,
+    /// waits in the store while the configuration says otherwise.
     pub(super) async fn restore(&mut self, records: Vec<Record>) {
-        let grace = Duration::from_secs(self.shared.config.sessions.creator_grace_secs).max(RETURN_TIME);
+        let opentera = self.shared.config.opentera.is_some();
         for record in records {
-            let Some(run) = &record.run else { continue };
-            let (id, came) = (record.session.id_session, run.creator_came);
-            let lease = self.pool.take_port(run.port);
-            let port = match TcpListener::bind(self.pool.address(run.port)).await {
-                Ok(listener) => Port::Bound(lease, listener),
-                Err(error) => {
-                    tracing::warn!(session = id, port = lease.port, %error, "the session's port cannot be bound; tried again until it is free");
-                    Port::Waiting(lease)
-                }
-            };
-            self.launch(record, port);
-            self.shared.metrics.session_restored();
-            if came {
-                self.begin_grace(id, grace);
+            let id = record.session.id_session;
+            match record.received.is_some() == opentera {
+                true => self.restore_one(Arc::new(record)).await,
+                false => tracing::warn!(session = id, "not restored: it is a session of the other mode of [opentera]"),
             }
-            tracing::info!(session = id, "session restored");
         }
+    }
+
+    async fn restore_one(&mut self, record: Arc<Record>) {
+        let grace = Duration::from_secs(self.shared.config.sessions.creator_grace_secs).max(RETURN_TIME);
+        let Some(run) = &record.run else { return };
+        let (id, number, came) = (record.session.id_session, run.port, run.creator_came);
+        if run.unserved {
+            self.held.insert(id, Held { record, media: None });
+            return self.list(id);
+        }
+        let lease = self.pool.take_port(number);
+        let port = match TcpListener::bind(self.pool.address(number)).await {
+            Ok(listener) => Port::Bound(lease, listener),
+            Err(error) => {
+                tracing::warn!(session = id, port = number, %error, "the session's port cannot be bound; tried again until it is free");
+                Port::Waiting(lease)
+            }
+        };
+        if self.serve(record.clone(), port).is_err() {
+            self.held.insert(id, Held { record, media: None });
+            return self.list(id);
+        }
+        self.shared.metrics.session_restored();
+        if came {
+            self.begin_grace(id, grace);
+        }
+        tracing::info!(session = id, "session restored");
     }
 }

@@ -81,12 +81,23 @@ impl Store {
     ///
     /// # Errors
     /// The disk's.
-    pub fn put(&self, records: &[Record]) -> Result<(), StoreError> {
+    pub fn put(&self, records: &[&Record]) -> Result<(), StoreError> {
         self.write(|table| {
             for record in records {
                 let bytes = serde_json::to_vec(record).expect("a record has text keys and finite numbers");
                 table.insert(record.session.id_session, bytes.as_slice())?;
             }
+            Ok(())
+        })
+    }
+
+    /// Removes a record, durably.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn remove(&self, id: i64) -> Result<(), StoreError> {
+        self.write(|table| {
+            table.remove(id)?;
             Ok(())
         })
     }

@@ -73,15 +73,26 @@ struct Entry {
 pub struct KeyRing {
     entries: Vec<Entry>,
     next: u64,
+    /// All roles have one key, and nobody one of their own.
+    #[serde(default)]
+    shared: bool,
 }
 
 impl KeyRing {
     /// A key for each role.
     pub fn new() -> Self {
-        let mut ring = Self { entries: Vec::new(), next: NO_KEY + 1 };
+        let mut ring = Self { entries: Vec::new(), next: NO_KEY + 1, shared: false };
         for role in Role::ALL {
             ring.add(role, None);
         }
+        ring
+    }
+
+    /// One key, a version 4 uuid, for all roles: for an engine of its own, which knows no other.
+    pub fn shared(key: &str) -> Self {
+        let mut ring = Self::new();
+        ring.entries.iter_mut().for_each(|entry| entry.key = Key(key.to_owned()));
+        ring.shared = true;
         ring
     }
 
@@ -92,7 +103,7 @@ impl KeyRing {
 
     /// Gives an invitee a key; whoever has one keeps it.
     pub fn invite(&mut self, role: Role, uuid: &str) {
-        if self.personal(role, uuid).is_none() {
+        if !self.shared && self.personal(role, uuid).is_none() {
             self.add(role, Some(uuid.to_owned()));
         }
     }
@@ -119,7 +130,8 @@ impl KeyRing {
         &found.expect("role keys are made first and never revoked").key
     }
 
-    fn personal(&self, role: Role, uuid: &str) -> Option<&Key> {
+    /// The key of an invitee.
+    pub fn personal(&self, role: Role, uuid: &str) -> Option<&Key> {
         let found = self.entries.iter().find(|entry| entry.role == role && entry.uuid.as_deref() == Some(uuid));
         found.map(|entry| &entry.key)
     }

@@ -1,0 +1,172 @@
+//! What serves a session begins and ends; and the steps that an OpenTera server's sessions take.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use super::ActionError;
+use super::engine::{Engine, External};
+use super::lifecycle::{Held, Lifecycle};
+use super::pool::Lease;
+use super::record::Record;
+use crate::room::DisconnectReason;
+use crate::session::{Plan, Session};
+
+/// What serves a session.
+pub(super) struct Media {
+    pub(super) engine: Engine,
+    /// Which launch it is, so that news of an earlier one is not taken for this one's.
+    pub(super) launch: u64,
+    /// When the time of a creator who is gone ends.
+    pub(super) grace: Option<Instant>,
+}
+
+/// The port of a session about to run: bound, or held by another program for now.
+pub(super) enum Port {
+    Bound(Lease, TcpListener),
+    Waiting(Lease),
+}
+
+impl Port {
+    pub(super) fn number(&self) -> u16 {
+        match self {
+            Self::Bound(lease, _) | Self::Waiting(lease) => lease.port,
+        }
+    }
+}
+
+impl Lifecycle {
+    /// Makes a session run: listening, known, in the list. Its record's run has begun.
+    ///
+    /// # Errors
+    /// [`ActionError::NoPort`] if it has an engine of its own that cannot be started.
+    pub(super) fn serve(&mut self, record: Arc<Record>, port: Port) -> Result<(), ActionError> {
+        let run = record.run.as_ref().expect("the caller began the run");
+        let id = record.session.id_session;
+        let launch = self.next_launch;
+        self.next_launch += 1;
+        let engine = if self.shared.config.webrtc.executable.is_empty() {
+            // The creator of an OpenTera session is watched by the server.
+            let creator = record.session.session_creator_uuid.clone().filter(|_| record.received.is_none());
+            let plan = Plan {
+                id,
+                run: launch,
+                port: run.port,
+                name: record.session.session_name.clone(),
+                session_key: run.session_key.clone(),
+                keys: run.keys.clone(),
+                creator,
+                presence: self.presence.clone(),
+            };
+            let session = Session::new(plan, self.shared.clone());
+            match port {
+                Port::Bound(lease, listener) => session.listen(listener, lease),
+                Port::Waiting(lease) => session.listen_when_free(self.pool.address(lease.port), lease),
+            }
+            Engine::BuiltIn(session)
+        } else {
+            let (Port::Bound(lease, _) | Port::Waiting(lease)) = port;
+            let started = External::start(&self.shared.config, (id, launch), run, lease, self.exits.clone());
+            Engine::External(started.map_err(|error| {
+                tracing::error!(session = id, %error, "webrtc.executable: the engine cannot be started");
+                ActionError::NoPort
+            })?)
+        };
+        self.held.insert(id, Held { record, media: Some(Media { engine, launch, grace: None }) });
+        self.list(id);
+        Ok(())
+    }
+
+    /// Ends what serves a session, if anything does.
+    pub(super) async fn unserve(&mut self, held: &mut Held, reason: DisconnectReason) {
+        let Some(media) = held.media.take() else { return };
+        self.clear_grace(&media);
+        let port = held.record.run.as_ref().expect("what is served has a run").port;
+        self.registry.unserved(port);
+        media.engine.end(reason).await;
+        self.shared.metrics.session_ended();
+        tracing::info!(session = held.record.session.id_session, port, "session ended");
+    }
+
+    /// See [`super::Manager::launch`].
+    pub(super) async fn launch(&mut self, mut record: Record) -> Result<Arc<Record>, ActionError> {
+        let (id, owner) = (record.session.id_session, record.session.session_creator_uuid.clone());
+        // Nobody is an owner too: sessions without a creator replace each other.
+        let replaced = self.held.iter().filter(|(other, held)| {
+            held.media.is_some() && (**other == id || held.record.session.session_creator_uuid == owner)
+        });
+        for other in replaced.map(|(other, _)| *other).collect::<Vec<_>>() {
+            self.end_media(other).await?;
+        }
+        let (lease, listener) = self.pool.take().await.ok_or(ActionError::NoPort)?;
+        record.begin(lease.port, self.shared_key());
+        let record = Arc::new(record);
+        self.put(record.clone()).await?;
+        self.serve(record.clone(), Port::Bound(lease, listener))?;
+        self.shared.metrics.session_started();
+        tracing::info!(session = id, port = record.run.as_ref().expect("it has begun").port, "session started");
+        Ok(record)
+    }
+
+    /// See [`super::Manager::change`].
+    pub(super) async fn change(
+        &mut self,
+        id: i64,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<Arc<Record>, ActionError> {
+        let mut record = Record::clone(&self.held.get(&id).ok_or(ActionError::NoSession)?.record);
+        change(&mut record);
+        let record = Arc::new(record);
+        self.apply(record.clone());
+        self.put(record.clone()).await?;
+        Ok(record)
+    }
+
+    /// Makes what is kept of a session hold: keys that are new let in, those that are gone no more.
+    pub(super) fn apply(&mut self, record: Arc<Record>) {
+        let id = record.session.id_session;
+        let held = self.held.get_mut(&id).expect("the caller looked it up");
+        let session = held.media.as_ref().and_then(|media| media.engine.session());
+        if let (Some(session), Some(run)) = (session, &record.run) {
+            session.set_keys(run.keys.clone());
+        }
+        held.record = record;
+        self.list(id);
+    }
+
+    /// See [`super::Manager::end_media`].
+    pub(super) async fn end_media(&mut self, id: i64) -> Result<Arc<Record>, ActionError> {
+        let mut held = self.held.remove(&id).ok_or(ActionError::NoSession)?;
+        self.unserve(&mut held, DisconnectReason::Stopped).await;
+        self.held.insert(id, held);
+        self.change(id, |record| {
+            if let Some(run) = &mut record.run {
+                run.unserved = true;
+            }
+        })
+        .await
+    }
+
+    /// See [`super::Manager::forget`].
+    pub(super) async fn forget(&mut self, id: i64) -> Result<(), ActionError> {
+        let mut held = self.held.remove(&id).ok_or(ActionError::NoSession)?;
+        self.unserve(&mut held, DisconnectReason::Stopped).await;
+        self.registry.remove(id);
+        Ok(self.drop_record(id).await?)
+    }
+
+    /// An engine of its own has ended by itself; its port is back already.
+    pub(super) async fn exited(&mut self, id: i64, launch: u64) {
+        let media = self.held.get(&id).and_then(|held| held.media.as_ref());
+        if media.is_some_and(|media| media.launch == launch) {
+            // What failed is in the log.
+            let _ = self.end_media(id).await;
+        }
+    }
+
+    /// Whether all keys of a session must be one: an engine of its own knows no other.
+    pub(super) fn shared_key(&self) -> bool {
+        !self.shared.config.webrtc.executable.is_empty()
+    }
+}
