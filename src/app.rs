@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::control::admin::Admin;
+use crate::control::opentera::OpenTera;
 use crate::http::origin::Origins;
 use crate::http::serve::serve;
 use crate::manager::{Manager, StoreError};
@@ -36,6 +37,9 @@ pub enum StartError {
     /// The admin token can be neither read nor made.
     #[error("{0}")]
     Token(io::Error),
+    /// What OpenTera's server is reached with cannot be used.
+    #[error("{0}")]
+    OpenTera(io::Error),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,12 +77,20 @@ impl App {
             config,
         });
         let (stop, sessions_stop, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let manager = Manager::start(shared.clone(), base, sessions_stop.clone(), &tasks).await?;
+        let manager = Manager::start(shared.clone(), base.clone(), sessions_stop.clone(), &tasks).await?;
+        let opentera = match shared.config.opentera {
+            Some(_) => Some(
+                OpenTera::start(&shared.config, local.port(), base, manager.clone(), stop.clone(), &tasks)
+                    .map_err(StartError::OpenTera)?,
+            ),
+            None => None,
+        };
 
         let url = format!("http://{local}");
-        let dashboard = format!("{url}/rehab/?token={}", admin.encoded());
+        let dashboard_path = if shared.config.opentera.is_some() { "dashboard" } else { "rehab" };
+        let dashboard = format!("{url}/{dashboard_path}/?token={}", admin.encoded());
         let handshake = shared.config.limits.handshake();
-        let front = Arc::new(Front { shared, admin, manager, health: Health::default() });
+        let front = Arc::new(Front { shared, admin, manager, opentera, health: Health::default() });
         let (stop_listening, connections, answering) = (stop.clone(), tasks.clone(), front.clone());
         tasks.spawn(async move {
             let handle = move |request, peer| answering.clone().handle(request, peer);

@@ -5,9 +5,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use viderehab::app::App;
 use viderehab::cli::{Arguments, Command, session};
 use viderehab::config::{self, Config};
+use viderehab::control::opentera::log::Forward;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -20,7 +23,8 @@ fn main() -> ExitCode {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    tracing_subscriber::registry().with(filter).with(lines).with(Forward).init();
     let runtime = tokio::runtime::Runtime::new().expect("the system gives threads and a poller");
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => runtime.block_on(serve(config)),

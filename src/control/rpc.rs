@@ -1,9 +1,12 @@
 //! OpenTera's RPC over HTTP: the same arguments and replies as over Redis.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::opentera::{Failure, OpenTera};
 use crate::http::{self, Request, Response};
 use crate::manager::{ActionError, Manager};
 use crate::wire::manage;
@@ -12,7 +15,7 @@ use crate::wire::manage;
 const BODY_BYTES: usize = 1024 * 1024;
 
 /// Answers a call; `method` is the part of the path after `/rpc/`. The caller has been authorised.
-pub async fn call(manager: &Manager, request: Request, method: &str) -> Response {
+pub async fn call(manager: &Manager, opentera: Option<&Arc<OpenTera>>, request: Request, method: &str) -> Response {
     if !matches!(method, "session_manage" | "participant_info" | "session_type_config") {
         return error(StatusCode::NOT_FOUND, "no such RPC method");
     }
@@ -23,21 +26,37 @@ pub async fn call(manager: &Manager, request: Request, method: &str) -> Response
         Ok(body) => body,
         Err(error) => return error.response(),
     };
-    match method {
-        "session_manage" => session_manage(manager, &body).await,
-        "participant_info" => with_field(&body, "participant_uuid", Value::is_string, "a text", &json!({})),
-        _ => with_field(&body, "id_session_type", Value::is_i64, "an integer", &session_type_config()),
-    }
+    let (field, fits, kind): (_, fn(&Value) -> bool, _) = match method {
+        "session_manage" => return session_manage(manager, opentera, &body).await,
+        "participant_info" => ("participant_uuid", Value::is_string, "a text"),
+        _ => ("id_session_type", Value::is_i64, "an integer"),
+    };
+    let value = match argument(&body, field, fits, kind) {
+        Ok(value) => value,
+        Err(wrong) => return error(StatusCode::BAD_REQUEST, &wrong),
+    };
+    let answer = match (method, opentera, value.as_str()) {
+        ("session_type_config", ..) => session_type_config(),
+        (_, Some(opentera), Some(uuid)) => opentera.participant_info(uuid).await,
+        _ => json!({}),
+    };
+    http::json(StatusCode::OK, &answer)
 }
 
-async fn session_manage(manager: &Manager, body: &Bytes) -> Response {
+async fn session_manage(manager: &Manager, opentera: Option<&Arc<OpenTera>>, body: &Bytes) -> Response {
     let action = match manage::parse(body) {
         Ok(action) => action,
         Err(wrong) => return error(StatusCode::BAD_REQUEST, &wrong.to_string()),
     };
-    match manager.manage(action).await {
-        Ok(reply) => http::json(StatusCode::OK, &reply),
-        Err(failure) => error(status(&failure), &failure.to_string()),
+    match opentera {
+        Some(opentera) => match opentera.manage(action).await {
+            Ok(reply) => http::json(StatusCode::OK, &reply),
+            Err(failure) => error(status_of_failure(&failure), &failure.to_string()),
+        },
+        None => match manager.manage(action).await {
+            Ok(reply) => http::json(StatusCode::OK, &reply),
+            Err(failure) => error(status(&failure), &failure.to_string()),
+        },
     }
 }
 
@@ -50,20 +69,27 @@ fn status(failure: &ActionError) -> StatusCode {
     }
 }
 
-/// The methods whose answer, standalone, depends on nothing but that the argument is there.
-fn with_field(body: &Bytes, name: &str, fits: fn(&Value) -> bool, kind: &str, answer: &Value) -> Response {
-    let Ok(argument) = serde_json::from_slice::<Value>(body) else {
-        return error(StatusCode::BAD_REQUEST, "the body is not JSON");
-    };
+fn status_of_failure(failure: &Failure) -> StatusCode {
+    match failure {
+        Failure::NothingToStop | Failure::NoSession => StatusCode::NOT_FOUND,
+        Failure::CreatorRefused => StatusCode::CONFLICT,
+        Failure::NoPort | Failure::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::Refused(_) => StatusCode::BAD_GATEWAY,
+    }
+}
+
+/// A field of a call's argument; else what is wrong with it.
+fn argument(body: &Bytes, name: &str, fits: fn(&Value) -> bool, kind: &str) -> Result<Value, String> {
+    let argument = serde_json::from_slice::<Value>(body).map_err(|_| "the body is not JSON")?;
     match argument.get(name) {
-        Some(value) if fits(value) => http::json(StatusCode::OK, answer),
-        Some(_) => error(StatusCode::BAD_REQUEST, &format!("{name} must be {kind}")),
-        None => error(StatusCode::BAD_REQUEST, &format!("{name} is missing")),
+        Some(value) if fits(value) => Ok(value.clone()),
+        Some(_) => Err(format!("{name} must be {kind}")),
+        None => Err(format!("{name} is missing")),
     }
 }
 
 /// What OpenTera's form for a session of this type shows.
-fn session_type_config() -> Value {
+pub(super) fn session_type_config() -> Value {
     json!({
         "objecttype": "session_type_config",
         "sections": [{

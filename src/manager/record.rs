@@ -36,6 +36,9 @@ pub struct Run {
     pub started: i64,
     /// Whether the creator has been in the session: one who never came cannot leave.
     pub creator_came: bool,
+    /// Whether the OpenTera server has said that the creator is gone.
+    #[serde(default)]
+    pub creator_gone: bool,
     /// Whether nothing serves it any more, though an OpenTera server has not been told of its end.
     #[serde(default)]
     pub unserved: bool,
@@ -148,7 +151,15 @@ impl Record {
         };
         self.session.session_status = status::IN_PROGRESS;
         let started = Timestamp::now().as_second();
-        self.run.insert(Run { port, session_key, keys, started, creator_came: false, unserved: false })
+        self.run.insert(Run {
+            port,
+            session_key,
+            keys,
+            started,
+            creator_came: false,
+            creator_gone: false,
+            unserved: false,
+        })
     }
 
     /// Adds somebody, with a key.

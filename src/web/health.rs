@@ -25,12 +25,14 @@ impl Health {
         self.0.store(DRAINING, Ordering::Release);
     }
 
-    /// `/readyz`: 200, or 503 and the reason.
-    pub(super) fn readiness(&self) -> Response {
-        match self.0.load(Ordering::Acquire) {
-            READY => http::text(StatusCode::OK, "ok\n"),
-            STARTING => http::text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-            _ => http::text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+    /// `/readyz`: 200, or 503 and the reason. `others`: whether what the server needs is there.
+    pub(super) fn readiness(&self, others: Result<(), String>) -> Response {
+        let unavailable = |why: String| http::text(StatusCode::SERVICE_UNAVAILABLE, why + "\n");
+        match (self.0.load(Ordering::Acquire), others) {
+            (READY, Ok(())) => http::text(StatusCode::OK, "ok\n"),
+            (READY, Err(why)) => unavailable(why),
+            (STARTING, _) => unavailable("starting".to_owned()),
+            _ => unavailable("draining".to_owned()),
         }
     }
 }

@@ -9,6 +9,7 @@ use hyper::header::{HeaderValue, LOCATION};
 use super::dashboard;
 use super::health::{self, Health};
 use crate::control::admin::Admin;
+use crate::control::opentera::OpenTera;
 use crate::control::{api, rpc};
 use crate::http::{self, Request, Response};
 use crate::manager::Manager;
@@ -22,6 +23,8 @@ pub struct Front {
     pub admin: Admin,
     /// The sessions.
     pub manager: Manager,
+    /// The service of an OpenTera server, if it is one.
+    pub opentera: Option<Arc<OpenTera>>,
     /// Where the server is in its life.
     pub health: Health,
 }
@@ -41,7 +44,7 @@ impl Front {
                 false => unauthorized(),
             },
             "healthz" => health::liveness(),
-            "readyz" => self.health.readiness(),
+            "readyz" => self.health.readiness(self.opentera.as_deref().map_or(Ok(()), OpenTera::ready)),
             "metrics" => self.metrics(&request, peer.ip()),
             "webrtc" => {
                 let (port, rest) = split(rest);
@@ -54,7 +57,7 @@ impl Front {
 
     async fn rpc(&self, request: Request, rest: &str) -> Response {
         let response = match self.admin.allows(request.method(), request.headers()) {
-            true => rpc::call(&self.manager, request, rest.trim_start_matches('/')).await,
+            true => rpc::call(&self.manager, self.opentera.as_ref(), request, rest.trim_start_matches('/')).await,
             false => unauthorized(),
         };
         self.shared.metrics.rpc(response.status().as_u16());

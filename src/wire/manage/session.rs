@@ -67,6 +67,15 @@ pub struct Session {
 
 impl Session {
     /// The people of a role.
+    pub fn members(&self, role: Role) -> &[String] {
+        match role {
+            Role::User => &self.session_users,
+            Role::Participant => &self.session_participants,
+            Role::Device => &self.session_devices,
+        }
+    }
+
+    /// The people of a role, to be changed.
     pub fn people(&mut self, role: Role) -> &mut Vec<String> {
         match role {
             Role::User => &mut self.session_users,

@@ -1,0 +1,79 @@
+//! The service's log in OpenTera's lists: what its own lines tell, and every warning and error.
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+use super::{OpenTera, now};
+use crate::wire::opentera::messages::LogEvent;
+use crate::wire::opentera::tera_event;
+
+/// A level of OpenTera's: its number, and its list.
+pub(super) type LogLevel = (i32, &'static str);
+
+/// Errors.
+pub const ERROR: LogLevel = (2, "log.error");
+/// Warnings.
+pub const WARNING: LogLevel = (4, "log.warning");
+/// What goes on.
+pub const INFO: LogLevel = (5, "log.info");
+
+/// The service that warnings and errors go to; the log is the process's, and so is this.
+static SERVICE: Mutex<Weak<OpenTera>> = Mutex::new(Weak::new());
+
+pub(super) fn forward_to(service: &Arc<OpenTera>) {
+    *SERVICE.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(service);
+}
+
+impl OpenTera {
+    /// Appends a line to the log of its level.
+    pub(super) fn log(&self, (level, list): LogLevel, message: String) {
+        let timestamp = now();
+        let event = LogEvent { level, timestamp, sender: self.settings.service_name.clone(), message };
+        self.redis.push(list, tera_event(list, timestamp, &event));
+    }
+}
+
+/// Hands warnings and errors of the process's log on to OpenTera's.
+pub struct Forward;
+
+impl<S: Subscriber> Layer<S> for Forward {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let level = match *event.metadata().level() {
+            Level::ERROR => ERROR,
+            Level::WARN => WARNING,
+            _ => return,
+        };
+        // What the server itself refused is in its own log.
+        if event.metadata().target() == super::server::TARGET {
+            return;
+        }
+        let service = SERVICE.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        if let Some(service) = service {
+            let mut line = Line::default();
+            event.record(&mut line);
+            service.log(level, line.message + &line.fields);
+        }
+    }
+}
+
+/// An event as a line: the message, then the fields.
+#[derive(Default)]
+struct Line {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        // Writing to a String does not fail.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
+}
