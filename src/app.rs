@@ -117,6 +117,8 @@ impl App {
         self.sessions_stop.cancel();
         self.stop.cancel();
         self.tasks.close();
+        // What is to be published goes out until nobody is left who could add to it.
+        drop(self.front);
         if tokio::time::timeout(SHUTDOWN_TIME, self.tasks.wait()).await.is_err() {
             tracing::warn!("some tasks did not end in time");
         }

@@ -7,6 +7,7 @@
 
 mod actions;
 mod call;
+mod certificate;
 mod creator;
 mod held;
 mod identity;

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
-use reqwest::{Certificate, Client};
+use reqwest::Client;
 use serde_json::Value;
 
+use super::certificate;
 use crate::config::Backend;
 
 /// How long a call may take.
@@ -66,15 +67,11 @@ impl Rest {
             );
             builder = builder.tls_danger_accept_invalid_certs(true);
         }
-        if !backend.ca_file.is_empty() {
+        if backend.verify && !backend.ca_file.is_empty() {
             let wrong =
                 |problem: String| io::Error::other(format!("opentera.backend.ca_file: {}: {problem}", backend.ca_file));
             let pem = std::fs::read(&backend.ca_file).map_err(|error| wrong(error.to_string()))?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(error.to_string()))?;
-            if certificates.is_empty() {
-                return Err(wrong("holds no certificate".to_owned()));
-            }
-            builder = builder.tls_certs_only(certificates);
+            builder = builder.tls_backend_preconfigured(certificate::client_config(&pem).map_err(wrong)?);
         }
         let client = builder.build().map_err(io::Error::other)?;
         Ok(Self { client, base: format!("https://{}:{}", backend.hostname, backend.port) })

@@ -125,7 +125,10 @@ mod tests {
             claims["service_uuid"].as_str().unwrap(),
             claims["iat"].as_u64().unwrap(),
         );
-        assert_eq!(token, made["token"].as_str().unwrap());
+        let key = made["key"].as_str().unwrap().as_bytes();
+        assert_eq!(decoded::<Value>(&token, key, true), decoded(made["token"].as_str().unwrap(), key, true));
+        let header = jsonwebtoken::decode_header(&token).unwrap();
+        assert_eq!((header.alg, header.typ.as_deref()), (Algorithm::HS256, Some("JWT")));
     }
 
     #[test]
