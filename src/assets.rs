@@ -13,15 +13,42 @@ use crate::http::{self, Response};
 #[folder = "web/"]
 struct Web;
 
-/// What a page of ours may load: nothing but our own files. Camera and microphone come by
-/// `blob:` and `mediastream:`.
-const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; \
-                      media-src 'self' blob: mediastream:; style-src 'self'; script-src 'self'; object-src 'none'; \
-                      base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+/// What a page may load and be loaded by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Our own files; framed by our own pages.
+    Own,
+    /// Our own files; framed by the pages of an OpenTera site, which may have another origin.
+    Framed,
+    /// A page of the OpenTera service: speaks with the server, and frames sessions.
+    OpenTera,
+}
+
+impl Guard {
+    /// The policy for the page's content, and the one for its devices. Camera and microphone come
+    /// by `blob:` and `mediastream:`.
+    fn policies(self) -> (String, &'static str) {
+        let (connect, frames, ancestors) = match self {
+            Self::Own => ("'self' ws: wss:", "'self'", "'self'"),
+            Self::Framed => ("'self' ws: wss:", "'self'", "'self' https:"),
+            Self::OpenTera => ("'self' https: wss:", "'self' https:", "'self' https:"),
+        };
+        let devices = match self {
+            Self::Own | Self::Framed => "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+            Self::OpenTera => "camera=*, microphone=*, display-capture=*, geolocation=()",
+        };
+        let content = format!(
+            "default-src 'self'; connect-src {connect}; img-src 'self' data: blob:; \
+             media-src 'self' blob: mediastream:; style-src 'self'; script-src 'self'; object-src 'none'; \
+             frame-src {frames}; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"
+        );
+        (content, devices)
+    }
+}
 
 /// A page, with placeholders replaced. Keys stand in the URLs of pages, so it is never cached and
 /// never a Referer.
-pub fn page(status: StatusCode, name: &str, replaced: &[(&str, &str)]) -> Response {
+pub fn page(status: StatusCode, name: &str, replaced: &[(&str, &str)], guard: Guard) -> Response {
     let Some(file) = Web::get(name) else { return not_found() };
     let mut text = String::from_utf8(file.data.into_owned()).expect("our pages are UTF-8");
     for (placeholder, with) in replaced {
@@ -30,13 +57,18 @@ pub fn page(status: StatusCode, name: &str, replaced: &[(&str, &str)]) -> Respon
     let mut response = http::typed(status, "text/html; charset=utf-8", text);
     let headers = response.headers_mut();
     secure(headers);
+    let (content, devices) = guard.policies();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(
-        HeaderName::from_static("permissions-policy"),
-        HeaderValue::from_static("camera=(self), microphone=(self), display-capture=(self), geolocation=()"),
-    );
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::try_from(content).expect("it is ASCII"));
+    headers.insert(HeaderName::from_static("permissions-policy"), HeaderValue::from_static(devices));
     response
+}
+
+/// The element that hands values to a page's script.
+pub fn config_element(values: &serde_json::Value) -> String {
+    // `<` must not end the script element that it stands in.
+    let values = values.to_string().replace('<', "\\u003c");
+    format!(r#"<script id="config" type="application/json">{values}</script>"#)
 }
 
 /// A file by its path below `web/`, revalidated at each use: a new binary's pages and scripts must

@@ -12,7 +12,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("session", &["transport", "room", "wire", "config", "metrics", "http", "assets"]),
     ("manager", &["session", "room", "wire", "config"]),
     ("control", &["manager", "session", "wire", "config", "http"]),
-    ("web", &["control", "manager", "session", "config", "http", "assets"]),
+    ("web", &["control", "manager", "session", "wire", "config", "http", "assets"]),
     ("app", &["web", "control", "manager", "session", "config", "metrics", "http"]),
     ("cli", &["control", "config"]),
     ("config", &[]),

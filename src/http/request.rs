@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hyper::header::COOKIE;
 use hyper::{HeaderMap, Uri};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The first value of a query parameter, percent-decoded (`+` is a space).
 pub fn query<'a>(uri: &'a Uri, name: &str) -> Option<Cow<'a, str>> {
@@ -25,6 +25,12 @@ fn decode(text: &str) -> Cow<'_, str> {
         return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
     }
     percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// A value as it stands in a query.
+pub fn encoded(value: &str) -> String {
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(value, KEPT).to_string()
 }
 
 /// A cookie's value; the first where a name stands twice.

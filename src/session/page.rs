@@ -5,7 +5,7 @@ use hyper::header::{HeaderValue, SET_COOKIE};
 use serde_json::json;
 
 use super::keys::Grant;
-use crate::assets;
+use crate::assets::{self, Guard};
 use crate::config::Config;
 use crate::http::{self, Request, Response};
 
@@ -27,10 +27,8 @@ pub(super) fn call(config: &Config, port: u16, session: &str, grant: &Grant, key
         "iceServers": config.webrtc.ice_servers,
         "session": session,
     });
-    // `<` must not end the script element that it stands in.
-    let settings = settings.to_string().replace('<', "\\u003c");
-    let element = format!(r#"<script id="config" type="application/json">{settings}</script>"#);
-    let mut response = assets::page(StatusCode::OK, "call.html", &[(PLACEHOLDER, &element)]);
+    let element = assets::config_element(&settings);
+    let mut response = assets::page(StatusCode::OK, "call.html", &[(PLACEHOLDER, &element)], guard(config));
     if !key.is_empty() {
         let secure = if config.is_secure() { "; Secure" } else { "" };
         let paths = [format!("/websocket/{port}/"), format!("/webrtc/{port}/"), "/echo".to_owned()];
@@ -44,8 +42,13 @@ pub(super) fn call(config: &Config, port: u16, session: &str, grant: &Grant, key
 }
 
 /// The page for whoever has no valid key.
-pub(super) fn denied() -> Response {
-    assets::page(StatusCode::FORBIDDEN, "denied.html", &[])
+pub(super) fn denied(config: &Config) -> Response {
+    assets::page(StatusCode::FORBIDDEN, "denied.html", &[], guard(config))
+}
+
+/// Participants of an OpenTera site see a session in a frame of its page.
+fn guard(config: &Config) -> Guard {
+    if config.opentera.is_some() { Guard::Framed } else { Guard::Own }
 }
 
 /// An embedded file; `path` is `/assets/…`.

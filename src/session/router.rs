@@ -57,7 +57,7 @@ impl Session {
                 page::call(&self.shared.config, self.port, &self.name, &grant, &key)
             }
             Presented::Braked(wait) => too_many(wait),
-            Presented::Grant(_) | Presented::Wrong | Presented::None => page::denied(),
+            Presented::Grant(_) | Presented::Wrong | Presented::None => page::denied(&self.shared.config),
         }
     }
 
@@ -68,7 +68,7 @@ impl Session {
                 &serde_json::json!({"status": "OK", "id_session": self.id, "role": grant.role, "peers": self.peers().len()}),
             ),
             Presented::Braked(wait) => too_many(wait),
-            Presented::Wrong | Presented::None => page::denied(),
+            Presented::Wrong | Presented::None => page::denied(&self.shared.config),
         }
     }
 

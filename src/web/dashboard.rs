@@ -3,7 +3,7 @@
 use hyper::header::{HeaderValue, LOCATION, SET_COOKIE};
 use hyper::{Method, StatusCode};
 
-use crate::assets;
+use crate::assets::{self, Guard};
 use crate::control::admin::{Admin, COOKIE};
 use crate::http::request::{form_value, query};
 use crate::http::{self, Request, Response};
@@ -44,7 +44,7 @@ fn front(admin: &Admin, request: &Request, secure: bool) -> Response {
         return login_page(true);
     }
     if admin.has_cookie(request.headers()) {
-        assets::page(StatusCode::OK, "dashboard.html", &[])
+        assets::page(StatusCode::OK, "dashboard.html", &[], Guard::Own)
     } else {
         login_page(false)
     }
@@ -68,7 +68,7 @@ fn login_page(wrong: bool) -> Response {
     } else {
         ""
     };
-    assets::page(StatusCode::UNAUTHORIZED, "login.html", &[(PLACEHOLDER, error)])
+    assets::page(StatusCode::UNAUTHORIZED, "login.html", &[(PLACEHOLDER, error)], Guard::Own)
 }
 
 fn cookie(value: &str, secure: bool, more: &str) -> HeaderValue {

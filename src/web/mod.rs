@@ -3,6 +3,7 @@
 
 mod dashboard;
 mod health;
+mod opentera;
 mod router;
 
 pub use health::Health;

@@ -8,6 +8,7 @@ use hyper::header::{HeaderValue, LOCATION};
 
 use super::dashboard;
 use super::health::{self, Health};
+use super::opentera;
 use crate::control::admin::Admin;
 use crate::control::opentera::OpenTera;
 use crate::control::{api, rpc};
@@ -33,25 +34,40 @@ impl Front {
     /// Answers a request.
     pub async fn handle(self: Arc<Self>, request: Request, peer: SocketAddr) -> Response {
         let path = request.uri().path().to_owned();
-        let (first, rest) = split(&path);
-        match first {
-            "" if path == "/" => moved("/rehab/"),
-            "rehab" if rest.is_empty() => moved("/rehab/"),
-            "rehab" => dashboard::answer(&self.admin, request, rest, self.is_secure()).await,
-            "rpc" => self.rpc(request, rest).await,
-            "api" => match self.admin.allows(request.method(), request.headers()) {
+        let path = self.unprefixed(&path);
+        let (first, rest) = split(path);
+        match (first, &self.opentera) {
+            ("", None) if path == "/" => moved("/rehab/"),
+            ("rehab", None) if rest.is_empty() => moved("/rehab/"),
+            ("dashboard", Some(_)) if rest.is_empty() => moved("./dashboard/"),
+            ("rehab", None) | ("dashboard", Some(_)) => {
+                dashboard::answer(&self.admin, request, rest, self.is_secure()).await
+            }
+            ("rpc", _) => self.rpc(request, rest).await,
+            ("api", _) => match self.admin.allows(request.method(), request.headers()) {
                 true => api::answer(&self.manager, &request, rest),
                 false => unauthorized(),
             },
-            "healthz" => health::liveness(),
-            "readyz" => self.health.readiness(self.opentera.as_deref().map_or(Ok(()), OpenTera::ready)),
-            "metrics" => self.metrics(&request, peer.ip()),
-            "webrtc" => {
+            ("healthz", _) => health::liveness(),
+            ("readyz", opentera) => self.health.readiness(opentera.as_deref().map_or(Ok(()), OpenTera::ready)),
+            ("metrics", _) => self.metrics(&request, peer.ip()),
+            ("webrtc", _) => {
                 let (port, rest) = split(rest);
                 self.session(request, port, rest, peer.ip()).await
             }
-            "websocket" => self.session(request, split(rest).0, &path, peer.ip()).await,
+            ("websocket", _) => self.session(request, split(rest).0, path, peer.ip()).await,
+            (_, Some(opentera)) => opentera::answer(opentera, &request, path, peer.ip()).await,
             _ => not_found(),
+        }
+    }
+
+    /// With an OpenTera server all is at the root, since its proxy takes `/rehab` away; who comes
+    /// without that proxy may leave it in.
+    fn unprefixed<'a>(&self, path: &'a str) -> &'a str {
+        match path.strip_prefix("/rehab") {
+            Some("") if self.opentera.is_some() => "/",
+            Some(rest) if self.opentera.is_some() && rest.starts_with('/') => rest,
+            _ => path,
         }
     }
 

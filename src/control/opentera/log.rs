@@ -9,7 +9,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use super::{OpenTera, now};
-use crate::wire::opentera::messages::LogEvent;
+use crate::wire::opentera::messages::{LogEvent, LoginEvent};
 use crate::wire::opentera::tera_event;
 
 /// A level of OpenTera's: its number, and its list.
@@ -35,6 +35,16 @@ impl OpenTera {
         let timestamp = now();
         let event = LogEvent { level, timestamp, sender: self.settings.service_name.clone(), message };
         self.redis.push(list, tera_event(list, timestamp, &event));
+    }
+}
+
+impl OpenTera {
+    /// Notes that a visitor of the pages was refused. The time is filled in here.
+    pub fn log_refused(&self, mut refused: LoginEvent) {
+        let timestamp = now();
+        let sender = "ServiceAccessManager.token_required".to_owned();
+        refused.log_header = Some(LogEvent { level: ERROR.0, timestamp, sender, message: String::new() });
+        self.redis.push(ERROR.1, tera_event(ERROR.1, timestamp, &refused));
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::{Arc, PoisonError};
 
 use hyper::{Method, StatusCode};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::OpenTera;
 use super::identity::{Identity, IdentityError};
 use super::rest::{Answer, Repeat};
+use crate::http::request::encoded;
 use crate::wire::manage::event_type;
 
 /// What log lines from here say that they are from.
@@ -106,12 +106,6 @@ impl OpenTera {
         let answer = self.call(Method::GET, &path, None, Repeat::Harmless).await;
         answer.ok().and_then(|answer| answer.json()).unwrap_or_else(|| json!({}))
     }
-}
-
-/// A value in a query. `-` and the like stay, as in the recordings.
-pub(super) fn encoded(value: &str) -> String {
-    const KEPT: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-    utf8_percent_encode(value, KEPT).to_string()
 }
 
 fn name(kind: i64) -> &'static str {
