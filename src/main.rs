@@ -1,6 +1,7 @@
 //! The program: arguments, configuration, log, run until a signal, exit code.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -8,12 +9,15 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use viderehab::app::App;
-use viderehab::cli::{Arguments, Command, session};
+use viderehab::cli::{Arguments, Command, import, session};
 use viderehab::config::{self, Config};
 use viderehab::control::opentera::log::Forward;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Command::Import { file }) = &arguments.command {
+        return import(file);
+    }
     let config = match config::load(arguments.config.as_deref(), std::env::vars()) {
         Ok(config) => config,
         Err(error) => {
@@ -30,12 +34,26 @@ fn main() -> ExitCode {
         Command::Serve => runtime.block_on(serve(config)),
         Command::Check => check(&config),
         Command::Session(command) => runtime.block_on(session::run(&config, command)),
+        Command::Import { file } => import(&file),
     }
 }
 
 fn check(config: &Config) -> ExitCode {
     print!("{config:?}");
     ExitCode::SUCCESS
+}
+
+fn import(file: &Path) -> ExitCode {
+    match import::import(file) {
+        Ok(toml) => {
+            print!("{toml}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("viderehab: {error}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 async fn serve(config: Config) -> ExitCode {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod client;
+pub mod import;
 pub mod session;
 
 use std::path::PathBuf;
@@ -26,6 +27,11 @@ pub enum Command {
     Serve,
     /// Validate the configuration and print what is in force, secrets masked
     Check,
+    /// Print the config.toml that says what a VideoRehabService.json says
+    Import {
+        /// The configuration of OpenTera's VideoRehab service
+        file: PathBuf,
+    },
     /// Command a running server
     #[command(subcommand)]
     Session(session::SessionCommand),
