@@ -33,7 +33,11 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             "webrtc.local_base_port",
             format!("with max_sessions the pool would end at port {}", last_port - 1),
         ),
-        (webrtc.working_directory.is_empty(), "webrtc.working_directory", not_yet.to_owned()),
+        (
+            webrtc.working_directory.is_empty() || !webrtc.executable.is_empty(),
+            "webrtc.working_directory",
+            not_yet.to_owned(),
+        ),
         (
             webrtc.script.is_empty() || !webrtc.executable.is_empty(),
             "webrtc.script",

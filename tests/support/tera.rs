@@ -1,0 +1,401 @@
+//! What an OpenTera server is to its service: a real Redis with the server's keys in it, and, in the
+//! place of its REST API, a stand-in that keeps sessions and can be told to fail.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use prost::Message;
+use redis::aio::MultiplexedConnection;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use viderehab::config::Config;
+use viderehab::wire::opentera::messages::{ArgValue, RpcMessage};
+
+pub const SERVICE_UUID: &str = "cccccccc-0000-4000-8000-000000000006";
+
+/// A `redis-server` of our own, gone when dropped.
+pub struct Redis {
+    pub port: u16,
+    child: Child,
+}
+
+impl Redis {
+    /// On a free port.
+    pub async fn start() -> Self {
+        loop {
+            let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+            // Another program may have taken the port meanwhile: then with another one.
+            if let Some(redis) = Self::on(port).await {
+                return redis;
+            }
+        }
+    }
+
+    async fn on(port: u16) -> Option<Self> {
+        let command = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let child = command.expect("redis-server is installed");
+        let mut redis = Self { port, child };
+        for _ in 0..200 {
+            if redis.child.try_wait().unwrap().is_some() {
+                return None;
+            }
+            let ping = async { redis::cmd("PING").query_async::<String>(&mut redis.connected().await?).await };
+            if ping.await.is_ok() {
+                return Some(redis);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("redis-server does not answer on port {port}");
+    }
+
+    /// Killed without a warning.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Back on the same port, empty.
+    pub async fn restart(&mut self) {
+        for _ in 0..100 {
+            if let Some(redis) = Self::on(self.port).await {
+                *self = redis;
+                return;
+            }
+        }
+        panic!("redis-server does not come back");
+    }
+
+    /// Stopped and continued by a signal: `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+    }
+
+    async fn connected(&self) -> Result<MultiplexedConnection, redis::RedisError> {
+        redis::Client::open(("127.0.0.1", self.port))?.get_multiplexed_async_connection().await
+    }
+
+    pub async fn ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        let mut whole = redis::cmd(command[0]);
+        whole.arg(&command[1..]);
+        whole.query_async(&mut self.connected().await.unwrap()).await.unwrap()
+    }
+
+    pub async fn publish(&self, topic: &str, payload: &[u8]) {
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(topic).arg(payload);
+        command.query_async::<()>(&mut self.connected().await.unwrap()).await.unwrap();
+    }
+
+    /// Writes what an OpenTera server writes when it starts; `key` is its new token key.
+    pub async fn server_starts(&self, key: &str) {
+        let service = json!({
+            "service_uuid": SERVICE_UUID, "service_key": "VideoRehabService", "service_port": 4070,
+            "service_hostname": "127.0.0.1",
+        });
+        self.ask::<()>(&["SET", "ServiceTokenAPIKey", key]).await;
+        self.ask::<()>(&["SET", "service.VideoRehabService", &service.to_string()]).await;
+    }
+
+    /// Everything that is published from now on, in order.
+    pub async fn listen(&self) -> Heard {
+        let client = redis::Client::open(("127.0.0.1", self.port)).unwrap();
+        let mut subscriber = client.get_async_pubsub().await.unwrap();
+        subscriber.psubscribe("*").await.unwrap();
+        let (sender, messages) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut stream = subscriber.on_message();
+            while let Some(message) = stream.next().await {
+                let _ = sender.send((message.get_channel_name().to_owned(), message.get_payload_bytes().to_vec()));
+            }
+        });
+        Heard(messages)
+    }
+
+    /// A call as OpenTera's client makes it; the whole reply, or nothing within the time.
+    pub async fn call(&self, method: &str, argument: &str, time: Duration) -> Option<Value> {
+        let reply_to = format!("RedisRPCClient.{}", uuid::Uuid::new_v4());
+        let client = redis::Client::open(("127.0.0.1", self.port)).unwrap();
+        let mut subscriber = client.get_async_pubsub().await.unwrap();
+        subscriber.subscribe(&reply_to).await.unwrap();
+        let value =
+            viderehab::wire::opentera::messages::Value { arg_value: Some(ArgValue::String(argument.to_owned())) };
+        let call = RpcMessage { method: method.to_owned(), reply_to, id: 0, timestamp: 1.0e9, args: vec![value] };
+        self.publish("service.VideoRehabService.rpc", &call.encode_to_vec()).await;
+        let reply = tokio::time::timeout(time, subscriber.on_message().next()).await.ok()??;
+        Some(serde_json::from_slice(reply.get_payload_bytes()).unwrap())
+    }
+
+    /// `session_manage`; the returned value.
+    pub async fn manage(&self, arguments: Value) -> Value {
+        let argument = json!({ "session_manage": arguments }).to_string();
+        let reply = self.call("session_manage", &argument, Duration::from_secs(25)).await.expect("a reply");
+        reply["return_value"].clone()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What was published, with its topics.
+pub struct Heard(mpsc::UnboundedReceiver<(String, Vec<u8>)>);
+
+impl Heard {
+    /// The topics of what is published until nothing has been for a moment, calls left out.
+    pub async fn topics(&mut self) -> Vec<String> {
+        let mut topics = Vec::new();
+        while let Ok(Some((topic, _))) = tokio::time::timeout(Duration::from_millis(300), self.0.recv()).await {
+            if !topic.ends_with(".rpc") && !topic.starts_with("RedisRPCClient") {
+                topics.push(topic);
+            }
+        }
+        topics
+    }
+
+    /// Waits for something on a topic.
+    pub async fn on(&mut self, topic: &str) -> Vec<u8> {
+        let found = async {
+            loop {
+                let (on, payload) = self.0.recv().await.expect("Redis is there");
+                if on == topic {
+                    return payload;
+                }
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(20), found).await;
+        found.unwrap_or_else(|_| panic!("nothing on {topic}"))
+    }
+}
+
+/// How a call of the REST API goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// This status, and a text.
+    Status(u16),
+    /// The answer comes after a while, which is too late for some.
+    Slow(Duration),
+    /// The connection ends with nothing said; what was asked for is done all the same.
+    Dies,
+}
+
+/// A call that was made: method, path, body.
+pub type Made = (String, String, Value);
+
+/// The stand-in for the REST API, over https with a certificate of a CA of its own.
+#[derive(Clone)]
+pub struct Rest {
+    pub port: u16,
+    pub ca_file: PathBuf,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: HashMap<i64, Value>,
+    next: i64,
+    made: Vec<Made>,
+    faults: Vec<(&'static str, Fault)>,
+    /// While set, connections end at once.
+    refusing: bool,
+    /// Only a service token made with this key is taken; empty: any.
+    key: String,
+}
+
+impl Rest {
+    pub async fn start() -> Self {
+        let authority = rcgen::KeyPair::generate().unwrap();
+        let mut about = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
+        about.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let ca = about.self_signed(&authority).unwrap();
+        let issuer = rcgen::Issuer::from_params(&about, &authority);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let own =
+            rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ca_file = std::env::temp_dir().join(format!("viderehab-ca-{}-{port}.pem", std::process::id()));
+        std::fs::write(&ca_file, ca.pem()).unwrap();
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let settings = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.der().clone()], key.serialize_der().try_into().unwrap())
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(settings));
+        let rest = Self { port, ca_file, state: Arc::default() };
+        let serving = rest.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if serving.state().refusing {
+                    continue;
+                }
+                let (rest, acceptor) = (serving.clone(), acceptor.clone());
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    let service = service_fn(move |request| rest.clone().answer(request));
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        rest
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// The next call that `what` names (method and path) goes wrong.
+    pub fn fault(&self, what: &'static str, fault: Fault) {
+        self.state().faults.push((what, fault));
+    }
+
+    /// Whether connections are refused from now on.
+    pub fn refuse(&self, refusing: bool) {
+        self.state().refusing = refusing;
+    }
+
+    /// Only tokens made with this key are taken from now on.
+    pub fn require(&self, key: &str) {
+        self.state().key = key.to_owned();
+    }
+
+    /// What was asked for since the last time.
+    pub fn made(&self) -> Vec<Made> {
+        std::mem::take(&mut self.state().made)
+    }
+
+    /// How many sessions are in progress.
+    pub fn in_progress(&self) -> usize {
+        self.state().sessions.values().filter(|session| session["session_status"] == 1).count()
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::io::Error> {
+        let (method, path) = (request.method().clone(), request.uri().to_string());
+        let token = request.headers()["authorization"].to_str().unwrap().to_owned();
+        let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let fault = {
+            let mut state = self.state();
+            state.made.push((method.to_string(), path.clone(), body.clone()));
+            let named = format!("{method} {path}");
+            let at = state.faults.iter().position(|(what, _)| named == *what);
+            at.map(|at| state.faults.remove(at).1)
+        };
+        if let Some(Fault::Slow(time)) = fault {
+            tokio::time::sleep(time).await;
+        }
+        if let Some(Fault::Status(status)) = fault {
+            return Ok(json_answer(status, &json!("Database error")));
+        }
+        let (status, value) = self.state().done(&method, &path, &body, &token);
+        if fault == Some(Fault::Dies) {
+            return Err(std::io::Error::other("dies"));
+        }
+        Ok(json_answer(status, &value))
+    }
+}
+
+fn json_answer(status: u16, value: &Value) -> Response<Full<Bytes>> {
+    let body = Full::new(Bytes::from(value.to_string() + "\n"));
+    let response = Response::builder().status(status).header("content-type", "application/json").body(body);
+    response.unwrap_or_else(|error| panic!("{error}"))
+}
+
+impl State {
+    /// What the server does, as far as the service sees it.
+    fn done(&mut self, method: &Method, path: &str, body: &Value, token: &str) -> (u16, Value) {
+        let token = token.strip_prefix("OpenTera ").unwrap_or_default();
+        let known = viderehab::control::opentera::token::read(token, self.key.as_bytes(), true).is_some();
+        if !self.key.is_empty() && !known {
+            return (401, json!("Unauthorized"));
+        }
+        match (method.as_str(), path.split('?').next().unwrap()) {
+            ("POST", "/api/service/sessions") => {
+                let given = &body["session"];
+                let mut id = given["id_session"].as_i64().unwrap();
+                if id == 0 {
+                    self.next += 1;
+                    id = self.next;
+                    self.sessions.insert(id, new_session(id, given));
+                } else if let Some(session) = self.sessions.get_mut(&id) {
+                    for member in ["session_status", "session_duration"] {
+                        if let Some(value) = given.get(member) {
+                            session[member] = value.clone();
+                        }
+                    }
+                }
+                self.sessions.get(&id).map_or((403, json!("Forbidden")), |session| (200, json!([session])))
+            }
+            ("GET", "/api/service/sessions") => {
+                let id = path.split("id_session=").nth(1).and_then(|rest| rest.split('&').next()?.parse().ok());
+                let session = id.and_then(|id: i64| self.sessions.get(&id));
+                session.map_or((403, json!("Forbidden")), |session| (200, json!([session])))
+            }
+            ("POST", "/api/service/sessions/events") => (200, json!([body["session_event"]])),
+            ("GET", "/api/service/participants") => (200, json!({"participant_name": "Paul"})),
+            _ => (404, json!("Not found")),
+        }
+    }
+}
+
+fn new_session(id: i64, given: &Value) -> Value {
+    let creator = given["id_creator_user"].as_i64();
+    let mut session = json!({
+        "id_session": id, "session_uuid": format!("eeeeeeee-0000-4000-8000-{id:012}"), "session_name": format!("Session {id}"),
+        "session_status": 1, "session_duration": 0, "session_parameters": given["session_parameters"],
+        "session_start_datetime": "2026-11-22T14:34:54.254272+00:00", "id_session_type": given["id_session_type"],
+        "id_creator_user": creator, "id_creator_service": 6, "session_creator_service_uuid": SERVICE_UUID,
+        "session_creator_service": "Rehab",
+    });
+    if let Some(creator) = creator {
+        session["session_creator_user"] = json!(format!("User {creator}"));
+        session["session_creator_user_uuid"] = json!(user(creator));
+    }
+    session
+}
+
+/// The uuid of a user.
+pub fn user(id: i64) -> String {
+    format!("aaaaaaaa-0000-4000-8000-{id:012}")
+}
+
+/// A configuration for this Redis and this REST API.
+pub fn with_opentera(mut config: Config, redis: &Redis, rest: &Rest) -> Config {
+    let mut opentera = viderehab::config::OpenTera::default();
+    opentera.redis.port = redis.port;
+    opentera.backend.port = rest.port;
+    opentera.backend.ca_file = rest.ca_file.display().to_string();
+    config.opentera = Some(opentera);
+    config.webrtc.external_port = 40075;
+    config
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.state) <= 2 {
+            let _ = std::fs::remove_file(&self.ca_file);
+        }
+    }
+}
