@@ -130,6 +130,7 @@ impl Pages<'_> {
         let values = [
             ("session".to_owned(), session),
             ("token".to_owned(), json!(visitor.token)),
+            ("userUuid".to_owned(), json!(visitor.uuid)),
             ("userName".to_owned(), name),
         ];
         Ok(self.page("lobby.html", Map::from_iter(values)))

@@ -12,7 +12,7 @@ const START_TIME = 10_000;
 
 /** Replaces a text that must be there, or the sample is not what is tested. */
 function replace(text, what, by) {
-  if (!text.includes(what)) throw new Error(`docs/nginx.conf has no ${what}`);
+  if (!text.includes(what)) throw new Error(`the configuration has no ${what}`);
   return text.replaceAll(what, by);
 }
 
@@ -21,14 +21,18 @@ const canConnect = (port) => new Promise((done) => {
   socket.once('connect', () => socket.destroy());
 });
 
-/** @param {{port: number, manager: number}} where nginx's port, and the manager's */
+/** With the sample configuration: nginx's port, and the manager's. */
 export async function startNginx({ port, manager }) {
-  const directory = mkdtempSync(join(tmpdir(), 'viderehab-nginx-'));
   let text = replace(readFileSync(SAMPLE, 'utf8'), 'listen 80;', `listen 127.0.0.1:${port};`);
   text = replace(text, '127.0.0.1:4070', `127.0.0.1:${manager}`);
-  text = replace(text, PORTS, '[0-9]+');
+  return runNginx(port, replace(text, PORTS, '[0-9]+'));
+}
+
+/** With this configuration, which listens on this port. */
+export async function runNginx(port, configuration) {
+  const directory = mkdtempSync(join(tmpdir(), 'viderehab-nginx-'));
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${directory}/${name};`).join(' ');
-  text = `daemon off; pid ${directory}/pid;\n${replace(text, 'http {', `http { ${paths}`)}`;
+  const text = `daemon off; pid ${directory}/pid;\n${replace(configuration, 'http {', `http { ${paths}`)}`;
   writeFileSync(join(directory, 'nginx.conf'), text);
   const child = spawn('/usr/sbin/nginx', ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';

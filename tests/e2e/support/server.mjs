@@ -50,16 +50,21 @@ export class Server {
   /** @param {Record<string, string>} [settings] more of its environment */
   static async start(settings = {}) {
     const server = new Server();
-    server.pool = await freePool();
-    server.#environment = {
+    await server.begin(settings);
+    return server;
+  }
+
+  /** As `start`, for those who must stop it also when it does not start. */
+  async begin(settings) {
+    this.pool = await freePool();
+    this.#environment = {
       PATH: process.env.PATH,
       VIDEREHAB_SERVER__LISTEN: `127.0.0.1:${await freePort()}`,
-      VIDEREHAB_WEBRTC__LOCAL_BASE_PORT: String(server.pool),
+      VIDEREHAB_WEBRTC__LOCAL_BASE_PORT: String(this.pool),
       VIDEREHAB_WEBRTC__MAX_SESSIONS: String(POOL),
       ...settings,
     };
-    await server.launch();
-    return server;
+    await this.launch();
   }
 
   /** Starts the program, or starts it again with the same data. */
@@ -83,7 +88,7 @@ export class Server {
   }
 
   async stop() {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (this.#child && this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill('SIGTERM');
       await once(this.#child, 'exit');
     }
