@@ -1,7 +1,8 @@
 //! Replays recorded conversations and tells of each in a line.
 //!
 //! `cargo run --example replay -- videre DIRECTORY` starts the program, built beforehand in the same
-//! profile, and `-- sockjs DIRECTORY` the services of the SockJS test suite. Against servers that
+//! profile; `-- opentera DIRECTORY` likewise, with a redis-server for each recording; and
+//! `-- sockjs DIRECTORY` starts the services of the SockJS test suite. Against servers that
 //! run already: `-- videre DIRECTORY --manager http://HOST:PORT --token TOKEN` and `-- sockjs DIRECTORY
 //! --server HOST:PORT`. Sessions are reached at their own ports; `--way ws` opens raw WebSockets at
 //! `/ws` there, `--way front-door` goes through the manager's port.
@@ -14,15 +15,15 @@ mod replay;
 #[path = "../tests/support/sockjs_services.rs"]
 mod sockjs_services;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use binary::Binary;
 use replay::target::{Address, Manager, Way};
-use replay::{Kind, Target};
+use replay::{Kind, Outcome, Target};
 
 const USAGE: &str = "usage: replay videre DIRECTORY [--manager URL --token TOKEN] [--way port|ws|front-door]\n       \
-                     replay sockjs DIRECTORY [--server HOST:PORT]";
+                     replay sockjs DIRECTORY [--server HOST:PORT]\n       replay opentera DIRECTORY";
 /// The largest recorded packet is of a megabyte; rates are not what recordings are about.
 const LIMITS: &str = "[limits]\nmessage_bytes = 4000000\nlog_bytes = 16000000\npackets_per_second = 0\n\
                       bytes_per_second = 0\nconnections_per_address = 0\n";
@@ -46,6 +47,9 @@ async fn run(arguments: Vec<String>) -> Result<usize, String> {
         arguments.get(place + 1).cloned()
     };
     let [kind, directory, ..] = arguments.as_slice() else { return Err(USAGE.into()) };
+    if kind == "opentera" {
+        return told(&replay::opentera::run(Path::new(directory), &program()?).await?);
+    }
     let way = match option("--way").as_deref() {
         None | Some("port") => Way::Port,
         Some("ws") => Way::Ws,
@@ -72,13 +76,22 @@ async fn run(arguments: Vec<String>) -> Result<usize, String> {
         _ => return Err(USAGE.into()),
     };
     let outcomes = replay::run(Path::new(directory), kind, target).await?;
+    told(&outcomes)
+}
+
+/// Tells of each, and gives the number of failures.
+fn told(outcomes: &[Outcome]) -> Result<usize, String> {
     outcomes.iter().for_each(|outcome| println!("{outcome}"));
     Ok(outcomes.iter().filter(|outcome| outcome.failed()).count())
 }
 
 /// The program lies in the folder above this example's.
-fn start_binary() -> Result<Binary, String> {
+fn program() -> Result<PathBuf, String> {
     let example = std::env::current_exe().map_err(|error| error.to_string())?;
     let folder = example.parent().and_then(Path::parent).ok_or("an example without a folder")?;
-    Binary::start(&folder.join("viderehab"), LIMITS).map_err(|reason| format!("{reason}\n(is it built? cargo build)"))
+    Ok(folder.join("viderehab"))
+}
+
+fn start_binary() -> Result<Binary, String> {
+    Binary::start(&program()?, LIMITS, &[]).map_err(|reason| format!("{reason}\n(is it built? cargo build)"))
 }

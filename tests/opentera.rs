@@ -235,6 +235,30 @@ async fn what_the_server_missed_it_is_told_later() {
     panic!("the server still believes that the session is in progress");
 }
 
+/// The RPC over HTTP commands the same sessions, with statuses that tell.
+#[tokio::test]
+async fn the_rpc_over_http_leads_to_the_same_sessions() {
+    let site = Site::start().await;
+    let (status, reply) = site.server.manage(start(2)).await;
+    assert_eq!((status.as_u16(), &reply["status"]), (200, &json!("started")));
+    let id = &reply["session"]["id_session"];
+    let heard = site.redis.manage(invite(&reply["session"], &user(3))).await;
+    assert_eq!(heard["session"]["session_users"], json!([user(2), user(3)]));
+    for (arguments, status) in [
+        (json!({"action": "invite", "id_session": 99}), 404),
+        (json!({"action": "stop", "id_session": 99}), 404),
+        (json!({"action": "stop"}), 400),
+        (
+            json!({"action": "invite_reply", "id_session": id, "parameters": {"reply_code": 2, "user_uuid": user(2)}}),
+            409,
+        ),
+        (json!({"action": "start", "id_session": 99}), 502),
+    ] {
+        assert_eq!(site.server.manage(arguments.clone()).await.0.as_u16(), status, "{arguments}");
+    }
+    site.server.app.stop().await;
+}
+
 /// A slow server holds up its own session's actions, in order, and nobody else's.
 #[tokio::test]
 async fn a_slow_call_holds_up_no_other_session() {

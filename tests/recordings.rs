@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use binary::Binary;
 use replay::recording::{Act, Entry};
 use replay::target::{Address, Manager, Way};
-use replay::{Kind, Outcome, Prepared, Target, Verdict, alter, treatments};
+use replay::{Kind, Outcome, Prepared, Target, Verdict, alter, opentera, treatments};
 use serde_json::json;
 
 /// The largest recorded packet is of a megabyte; rates are not what recordings are about.
@@ -25,7 +25,7 @@ fn directory(kind: &str) -> PathBuf {
 
 /// The program, and how a replay starts sessions with it.
 fn videre(way: Way) -> (Binary, Target) {
-    let binary = Binary::start(Path::new(env!("CARGO_BIN_EXE_viderehab")), LIMITS).expect("the program starts");
+    let binary = Binary::start(Path::new(env!("CARGO_BIN_EXE_viderehab")), LIMITS, &[]).expect("the program starts");
     let manager = Manager { url: binary.url.clone(), token: binary.token.clone(), way };
     (binary, Target::Sessions(manager))
 }
@@ -96,11 +96,30 @@ async fn sockjs_spoiled() {
     all_fail(replay::run_all(spoiled(Kind::Sockjs, &directory("sockjs")), Kind::Sockjs, target).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn opentera_as_recorded() {
+    let program = Path::new(env!("CARGO_BIN_EXE_viderehab"));
+    let outcomes = opentera::run(&directory("opentera"), program).await.expect("the recordings are read");
+    assert!(outcomes.len() > 12, "only {} were replayed", outcomes.len());
+    all_pass(outcomes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opentera_spoiled() {
+    let mut scenarios = opentera::scenario::all(&directory("opentera")).expect("the recordings are read");
+    let telling =
+        ["connect_disconnect", "creator_device", "lifecycle_basic", "port_pool", "rest_failures", "rpc_errors"];
+    scenarios.retain(|scenario| telling.contains(&scenario.name.as_str()));
+    let spoiled: Vec<_> = scenarios.iter().flat_map(opentera::spoil::variants).collect();
+    assert!(spoiled.len() > 35, "only {} recordings could be spoiled", spoiled.len());
+    all_fail(opentera::run_all(spoiled, Path::new(env!("CARGO_BIN_EXE_viderehab"))).await);
+}
+
 /// Recording 30 is replayed with raised limits; with those that are shipped its packet ends the
 /// connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_packet_over_the_default_limit_closes_with_1009() {
-    let binary = Binary::start(Path::new(env!("CARGO_BIN_EXE_viderehab")), "").expect("the program starts");
+    let binary = Binary::start(Path::new(env!("CARGO_BIN_EXE_viderehab")), "", &[]).expect("the program starts");
     let manager = Manager { url: binary.url.clone(), token: binary.token.clone(), way: Way::Port };
     let mut large = treatments::prepared(&directory("videre"), Kind::Videre).expect("the recordings are read");
     large.retain(|one| one.recording.name == "30-large-payload");
@@ -123,6 +142,10 @@ async fn a_packet_over_the_default_limit_closes_with_1009() {
 
 #[test]
 fn treated_recordings_are_listed() {
+    let listed = fs::read_to_string(directory("opentera").join("TREATED.md")).expect("the list is there");
+    let rows = listed.lines().filter(|line| line.starts_with("| `"));
+    let table = opentera::TREATMENTS.iter().map(|one| format!("| `{}` | {} |", one.name, one.reason));
+    assert_eq!(rows.collect::<Vec<_>>(), table.collect::<Vec<_>>());
     for (kind, name) in [(Kind::Videre, "videre"), (Kind::Sockjs, "sockjs")] {
         let listed = fs::read_to_string(directory(name).join("TREATED.md")).expect("the list is there");
         let rows =

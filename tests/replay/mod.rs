@@ -3,12 +3,13 @@
 //! `recording` reads the files, `treatments` says where a decision of ours departs from one of them,
 //! `target` where the server is. `placeholders`, `json` and `pace` are what a comparison needs,
 //! `http` and `websocket` the client's side of the wire. A driver for each kind of recording walks
-//! its entries: `sockjs`, `videre`. `outcome` is what is told of each; `alter` spoils recordings, to
+//! its entries: `sockjs`, `videre`. `opentera` replays recordings of another form. `outcome` is what is told of each; `alter` spoils recordings, to
 //! show that a replay can fail.
 
 pub mod alter;
 mod http;
 mod json;
+pub mod opentera;
 pub mod outcome;
 mod pace;
 mod placeholders;

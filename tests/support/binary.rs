@@ -29,8 +29,8 @@ pub struct Binary {
 
 impl Binary {
     /// Starts a program and waits until it is ready. `sections` is TOML for what comes after
-    /// `[server]` and `[webrtc]`, such as `[limits]`.
-    pub fn start(program: &Path, sections: &str) -> Result<Binary, String> {
+    /// `[server]` and `[webrtc]`, such as `[limits]`; `settings` its environment.
+    pub fn start(program: &Path, sections: &str, settings: &[(&str, &str)]) -> Result<Binary, String> {
         let base = free_pool()?;
         let directory = std::env::temp_dir().join(format!("viderehab-test-{}-{base}", std::process::id()));
         let config = format!(
@@ -49,6 +49,7 @@ impl Binary {
             command.env_remove(name); // the tester's own settings are not the test's
         }
         let process = command
+            .envs(settings.iter().copied())
             .current_dir(&directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

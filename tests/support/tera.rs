@@ -1,109 +1,28 @@
 //! What an OpenTera server is to its service: a real Redis with the server's keys in it, and, in the
 //! place of its REST API, a stand-in that keeps sessions and can be told to fail.
 
+#[path = "https.rs"]
+mod https;
+#[path = "redis.rs"]
+mod redis_server;
+
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
+use https::{Answer, Asked, Https};
 use prost::Message;
-use redis::aio::MultiplexedConnection;
+pub use redis_server::Redis;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
 use viderehab::config::Config;
 use viderehab::wire::opentera::messages::{ArgValue, RpcMessage};
 
 pub const SERVICE_UUID: &str = "cccccccc-0000-4000-8000-000000000006";
 
-/// A `redis-server` of our own, gone when dropped.
-pub struct Redis {
-    pub port: u16,
-    child: Child,
-}
-
 impl Redis {
-    /// On a free port.
-    pub async fn start() -> Self {
-        loop {
-            let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-            // Another program may have taken the port meanwhile: then with another one.
-            if let Some(redis) = Self::on(port).await {
-                return redis;
-            }
-        }
-    }
-
-    async fn on(port: u16) -> Option<Self> {
-        let command = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let child = command.expect("redis-server is installed");
-        let mut redis = Self { port, child };
-        for _ in 0..200 {
-            if redis.child.try_wait().unwrap().is_some() {
-                return None;
-            }
-            let ping = async { redis::cmd("PING").query_async::<String>(&mut redis.connected().await?).await };
-            if ping.await.is_ok() {
-                return Some(redis);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("redis-server does not answer on port {port}");
-    }
-
-    /// Killed without a warning.
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Back on the same port, empty.
-    pub async fn restart(&mut self) {
-        for _ in 0..100 {
-            if let Some(redis) = Self::on(self.port).await {
-                *self = redis;
-                return;
-            }
-        }
-        panic!("redis-server does not come back");
-    }
-
-    /// Stopped and continued by a signal: `STOP`, `CONT`.
-    pub fn signal(&self, name: &str) {
-        let done = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
-        assert!(done.success());
-    }
-
-    async fn connected(&self) -> Result<MultiplexedConnection, redis::RedisError> {
-        redis::Client::open(("127.0.0.1", self.port))?.get_multiplexed_async_connection().await
-    }
-
-    pub async fn ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
-        let mut whole = redis::cmd(command[0]);
-        whole.arg(&command[1..]);
-        whole.query_async(&mut self.connected().await.unwrap()).await.unwrap()
-    }
-
-    pub async fn publish(&self, topic: &str, payload: &[u8]) {
-        let mut command = redis::cmd("PUBLISH");
-        command.arg(topic).arg(payload);
-        command.query_async::<()>(&mut self.connected().await.unwrap()).await.unwrap();
-    }
-
     /// Writes what an OpenTera server writes when it starts; `key` is its new token key.
     pub async fn server_starts(&self, key: &str) {
         let service = json!({
@@ -151,13 +70,6 @@ impl Redis {
     }
 }
 
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// What was published, with its topics.
 pub struct Heard(mpsc::UnboundedReceiver<(String, Vec<u8>)>);
 
@@ -202,12 +114,18 @@ pub enum Fault {
 /// A call that was made: method, path, body.
 pub type Made = (String, String, Value);
 
-/// The stand-in for the REST API, over https with a certificate of a CA of its own.
-#[derive(Clone)]
+/// The stand-in for the REST API.
 pub struct Rest {
-    pub port: u16,
-    pub ca_file: PathBuf,
+    https: Https,
     state: Arc<Mutex<State>>,
+}
+
+impl Deref for Rest {
+    type Target = Https;
+
+    fn deref(&self) -> &Https {
+        &self.https
+    }
 }
 
 #[derive(Default)]
@@ -216,50 +134,16 @@ struct State {
     next: i64,
     made: Vec<Made>,
     faults: Vec<(&'static str, Fault)>,
-    /// While set, connections end at once.
-    refusing: bool,
     /// Only a service token made with this key is taken; empty: any.
     key: String,
 }
 
 impl Rest {
     pub async fn start() -> Self {
-        let authority = rcgen::KeyPair::generate().unwrap();
-        let mut about = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
-        about.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let ca = about.self_signed(&authority).unwrap();
-        let issuer = rcgen::Issuer::from_params(&about, &authority);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let own =
-            rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let ca_file = std::env::temp_dir().join(format!("viderehab-ca-{}-{port}.pem", std::process::id()));
-        std::fs::write(&ca_file, ca.pem()).unwrap();
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let settings = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![own.der().clone()], key.serialize_der().try_into().unwrap())
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(settings));
-        let rest = Self { port, ca_file, state: Arc::default() };
-        let serving = rest.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                if serving.state().refusing {
-                    continue;
-                }
-                let (rest, acceptor) = (serving.clone(), acceptor.clone());
-                tokio::spawn(async move {
-                    let Ok(stream) = acceptor.accept(stream).await else { return };
-                    let service = service_fn(move |request| rest.clone().answer(request));
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
-        rest
+        let state = Arc::<Mutex<State>>::default();
+        let answering = state.clone();
+        let https = Https::start(move |asked| answer(answering.clone(), asked)).await;
+        Self { https, state }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -269,11 +153,6 @@ impl Rest {
     /// The next call that `what` names (method and path) goes wrong.
     pub fn fault(&self, what: &'static str, fault: Fault) {
         self.state().faults.push((what, fault));
-    }
-
-    /// Whether connections are refused from now on.
-    pub fn refuse(&self, refusing: bool) {
-        self.state().refusing = refusing;
     }
 
     /// Only tokens made with this key are taken from now on.
@@ -290,43 +169,31 @@ impl Rest {
     pub fn in_progress(&self) -> usize {
         self.state().sessions.values().filter(|session| session["session_status"] == 1).count()
     }
-
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::io::Error> {
-        let (method, path) = (request.method().clone(), request.uri().to_string());
-        let token = request.headers()["authorization"].to_str().unwrap().to_owned();
-        let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
-        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        let fault = {
-            let mut state = self.state();
-            state.made.push((method.to_string(), path.clone(), body.clone()));
-            let named = format!("{method} {path}");
-            let at = state.faults.iter().position(|(what, _)| named == *what);
-            at.map(|at| state.faults.remove(at).1)
-        };
-        if let Some(Fault::Slow(time)) = fault {
-            tokio::time::sleep(time).await;
-        }
-        if let Some(Fault::Status(status)) = fault {
-            return Ok(json_answer(status, &json!("Database error")));
-        }
-        let (status, value) = self.state().done(&method, &path, &body, &token);
-        if fault == Some(Fault::Dies) {
-            return Err(std::io::Error::other("dies"));
-        }
-        Ok(json_answer(status, &value))
-    }
 }
 
-fn json_answer(status: u16, value: &Value) -> Response<Full<Bytes>> {
-    let body = Full::new(Bytes::from(value.to_string() + "\n"));
-    let response = Response::builder().status(status).header("content-type", "application/json").body(body);
-    response.unwrap_or_else(|error| panic!("{error}"))
+async fn answer(state: Arc<Mutex<State>>, asked: Asked) -> Answer {
+    let fault = {
+        let mut state = state.lock().unwrap();
+        state.made.push((asked.method.clone(), asked.path.clone(), asked.body.clone()));
+        let named = format!("{} {}", asked.method, asked.path);
+        let at = state.faults.iter().position(|(what, _)| named == *what);
+        at.map(|at| state.faults.remove(at).1)
+    };
+    if let Some(Fault::Slow(time)) = fault {
+        tokio::time::sleep(time).await;
+    }
+    if let Some(Fault::Status(status)) = fault {
+        return Some((status, json!("Database error")));
+    }
+    let done = state.lock().unwrap().done(&asked);
+    (fault != Some(Fault::Dies)).then_some(done)
 }
 
 impl State {
     /// What the server does, as far as the service sees it.
-    fn done(&mut self, method: &Method, path: &str, body: &Value, token: &str) -> (u16, Value) {
-        let token = token.strip_prefix("OpenTera ").unwrap_or_default();
+    fn done(&mut self, asked: &Asked) -> (u16, Value) {
+        let Asked { method, path, authorization, body } = asked;
+        let token = authorization.strip_prefix("OpenTera ").unwrap_or_default();
         let known = viderehab::control::opentera::token::read(token, self.key.as_bytes(), true).is_some();
         if !self.key.is_empty() && !known {
             return (401, json!("Unauthorized"));
@@ -390,12 +257,4 @@ pub fn with_opentera(mut config: Config, redis: &Redis, rest: &Rest) -> Config {
     config.opentera = Some(opentera);
     config.webrtc.external_port = 40075;
     config
-}
-
-impl Drop for Rest {
-    fn drop(&mut self) {
-        if Arc::strong_count(&self.state) <= 2 {
-            let _ = std::fs::remove_file(&self.ca_file);
-        }
-    }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::ReplyTo;
 use super::notices::To;
+use super::server::TOLD;
 use super::{Failure, OpenTera, held};
 use crate::manager::{ActionError, Record};
 use crate::wire::manage::{Action, Role, Start, event_type, status};
@@ -89,7 +90,7 @@ impl OpenTera {
         launched.map_err(|error| match error {
             ActionError::ShuttingDown => Failure::Unavailable,
             error => {
-                tracing::error!(%error, "a session cannot be started");
+                tracing::warn!(target: TOLD, %error, "a session cannot be started");
                 Failure::NoPort
             }
         })

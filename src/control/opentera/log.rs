@@ -59,7 +59,7 @@ impl<S: Subscriber> Layer<S> for Forward {
             _ => return,
         };
         // What the server itself refused is in its own log.
-        if event.metadata().target() == super::server::TARGET {
+        if event.metadata().target() == super::server::TOLD {
             return;
         }
         let service = SERVICE.lock().unwrap_or_else(PoisonError::into_inner).upgrade();

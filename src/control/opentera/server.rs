@@ -11,8 +11,8 @@ use super::rest::{Answer, Repeat};
 use crate::http::request::encoded;
 use crate::wire::manage::event_type;
 
-/// What log lines from here say that they are from.
-pub(super) const TARGET: &str = module_path!();
+/// Where log lines come from that the server need not be told: it said so itself, or is told by the reply.
+pub(super) const TOLD: &str = module_path!();
 
 const SESSIONS: &str = "/api/service/sessions";
 const EVENTS: &str = "/api/service/sessions/events";
