@@ -1,5 +1,6 @@
 //! What the bytes mean: pure and stateless, decode beside encode.
 
+pub mod easyrtc;
 pub mod manage;
 pub mod opentera;
 pub mod sockjs;
