@@ -1,5 +1,6 @@
 //! What happens: the rooms of one session and the rules of the videre protocol. Pure: it knows no
-//! clock, socket, lock or chance. Whoever calls serialises the calls.
+//! clock, socket, lock or chance. Whoever calls serialises the calls. EasyRTC has rooms of its own
+//! kind, in [`easyrtc`].
 //!
 //! What always holds, each with a test of its name:
 //!
@@ -10,6 +11,8 @@
 //!    exactly when no present member was told so.
 //! 5. `bounded`: what a room keeps for slow readers is within its limit; who falls behind is ended.
 //! 6. `nothing_after_the_end`: a peer that was ended is handed nothing more.
+
+pub mod easyrtc;
 
 mod log;
 mod peer;
