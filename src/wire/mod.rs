@@ -3,6 +3,7 @@
 pub mod easyrtc;
 pub mod manage;
 pub mod opentera;
+pub mod socketio;
 pub mod sockjs;
 pub mod text;
 pub mod videre;
