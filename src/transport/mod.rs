@@ -1,7 +1,9 @@
-//! How bytes come and go. A transport knows HTTP, WebSocket and SockJS; what a message means it
-//! leaves to the [`Endpoint`] behind it, so that the same code carries videre packets here and the
+//! How bytes come and go. A transport knows HTTP, WebSocket, SockJS and Socket.IO; what a message means
+//! it leaves to the [`Endpoint`] behind it (Socket.IO, whose messages are events, has
+//! [one of its own](socketio::Endpoint)), so that the same code carries videre packets here and the
 //! echo services of the SockJS test suite in the tests.
 
+pub mod socketio;
 pub mod sockjs;
 pub mod websocket;
 
@@ -22,6 +24,8 @@ pub enum Carrier {
     EventSource,
     HtmlFile,
     Jsonp,
+    SocketIoPolling,
+    SocketIoWebSocket,
 }
 
 impl Carrier {
@@ -36,6 +40,8 @@ impl Carrier {
             Self::EventSource => "sockjs-eventsource",
             Self::HtmlFile => "sockjs-htmlfile",
             Self::Jsonp => "sockjs-jsonp-polling",
+            Self::SocketIoPolling => "socketio-polling",
+            Self::SocketIoWebSocket => "socketio-websocket",
         }
     }
 }

@@ -20,9 +20,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 use tokio_util::task::TaskTracker;
 
-use super::{Close, Endpoint, Form};
+use super::{Close, Endpoint, Form, socketio};
 use crate::http::{self, Request, Response};
-use crate::wire::{Text, sockjs};
+use crate::wire::{self, Text, sockjs};
 
 /// What a connection reads at one go. Signaling messages are a few hundred bytes to a few KiB; a
 /// larger buffer would be paid for by every idle connection.
@@ -41,6 +41,9 @@ pub enum Framing {
     Raw,
     /// SockJS: `o`, `a[…]` and `c[…]` from the server, arrays of strings from the client.
     SockJs,
+    /// A text message is an Engine.IO packet; it has its own heartbeat. Ends without a code but for
+    /// the reasons of this layer, after [`wire::socketio::BYE`] if the client is not to come back.
+    EngineIo,
 }
 
 /// The limits of a connection.
@@ -177,7 +180,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
 
     fn silence(&self) -> Close {
         match self.framing {
-            Framing::Raw => Close { code: 4005, reason: "no sign of life" },
+            Framing::Raw | Framing::EngineIo => Close { code: 4005, reason: "no sign of life" },
             Framing::SockJs => Close { code: 3000, reason: "No response from heartbeat" },
         }
     }
@@ -197,7 +200,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             }
             for text in std::mem::take(&mut self.due) {
                 let bytes = match self.framing {
-                    Framing::Raw => text.bytes().clone(),
+                    Framing::Raw | Framing::EngineIo => text.bytes().clone(),
                     Framing::SockJs => sockjs::array(std::slice::from_ref(&text)).bytes().clone(),
                 };
                 let frame = Frame::message(bytes, OpCode::Data(Data::Text), true);
@@ -239,7 +242,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         match incoming {
             Some(Ok(Message::Text(text))) => self.receive_text(&text).await,
             Some(Ok(Message::Binary(bytes))) => match self.framing {
-                Framing::Raw => Received::Pause(self.endpoint.receive_binary(&bytes)),
+                Framing::Raw | Framing::EngineIo => Received::Pause(self.endpoint.receive_binary(&bytes)),
                 Framing::SockJs => Received::End(Some(BROKEN_FRAMING)),
             },
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Received::Pause(Duration::ZERO),
@@ -256,7 +259,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     }
 
     async fn receive_text(&mut self, text: &str) -> Received {
-        if self.framing == Framing::Raw {
+        if self.framing != Framing::SockJs {
             return Received::Pause(self.endpoint.receive(text));
         }
         let Ok(messages) = sockjs::decode_frame(text) else { return Received::End(Some(BROKEN_FRAMING)) };
@@ -325,7 +328,10 @@ async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(
             socket.feed(Message::text(sockjs::close(close.code, close.reason))).await?;
             frame = CloseFrame { code: CloseCode::Normal, reason: "Normal closure".into() };
         }
-        socket.close(Some(frame)).await?;
+        if close == socketio::FOR_GOOD {
+            socket.feed(Message::text(wire::socketio::BYE)).await?;
+        }
+        socket.close((close.code != socketio::NO_CODE).then_some(frame)).await?;
         let mut stream = socket.into_inner();
         stream.shutdown().await?;
         let mut unread = [0; 1024];
