@@ -48,6 +48,15 @@ pub(super) struct State<E> {
     pub(super) posted: bool,
 }
 
+impl<E> State<E> {
+    /// Nobody will come for the last words any more.
+    pub(super) fn forget(&mut self) {
+        if let Phase::Over(over) = &mut self.phase {
+            over.until = None;
+        }
+    }
+}
+
 pub(super) fn random_id() -> String {
     let mut source = rand::rand_core::UnwrapErr(SysRng);
     (0..ID_CHARACTERS).map(|_| char::from(source.sample(Alphanumeric))).collect()
@@ -120,6 +129,10 @@ impl<E: Endpoint> Client<E> {
     /// endpoint's end locks what is its own. `due` is what the endpoint still had to say.
     fn end_with(&self, state: &mut State<E>, ending: Ending, due: Vec<Text>) -> Option<Phase<E>> {
         if state.phase.is_over() {
+            if !matches!(ending, Ending::Told(_)) {
+                state.forget();
+                self.turned.notify_one();
+            }
             return None;
         }
         let mut left = std::mem::take(&mut state.own);
@@ -174,10 +187,14 @@ impl<E: Endpoint> Client<E> {
             _let_go = self.end_with(&mut state, Ending::Told(end), Vec::new());
         }
         let Phase::Over(over) = &mut state.phase else { return None };
+        let close = over.close;
         into.append(&mut over.left);
-        over.until = None;
+        match over.last.take() {
+            Some(last) => over.left.push(last),
+            None => state.forget(),
+        }
         self.turned.notify_one();
-        Some(over.close)
+        Some(close)
     }
 
     /// When [`Client::tick`] is to be called.
@@ -197,8 +214,8 @@ impl<E: Endpoint> Client<E> {
         let mut state = self.state();
         let now = Instant::now();
         let is_late = state.phase.deadline().is_some_and(|until| until <= now);
-        match &mut state.phase {
-            Phase::Over(over) if is_late => over.until = None,
+        match &state.phase {
+            Phase::Over(_) if is_late => state.forget(),
             Phase::Over(_) => {}
             _ if is_late => _let_go = self.end_with(&mut state, Ending::Broken, Vec::new()),
             _ => match state.heartbeat.beat() {

@@ -24,10 +24,18 @@ const LEFT_PAUSE: Duration = Duration::from_secs(1);
 impl<E: Endpoint> Client<E> {
     /// Takes in one Engine.IO packet; answers how long to wait before the next.
     pub(super) fn receive(&self, packet: &str) -> Duration {
-        let endpoint = match &self.state().phase {
-            Phase::Over(_) => return Duration::ZERO,
+        let state = self.state();
+        let endpoint = match &state.phase {
+            Phase::Over(_) => {
+                drop(state);
+                if EnginePacket::parse(packet) == Ok(EnginePacket::Close) {
+                    self.end(Ending::Asked);
+                }
+                return Duration::ZERO;
+            }
             phase => phase.endpoint().cloned(),
         };
+        drop(state);
         match (EnginePacket::parse(packet), &endpoint) {
             (Ok(EnginePacket::Ping(_)), _) if self.version == Version::V3 => self.answer_ping(),
             (Ok(EnginePacket::Pong), _) if self.version == Version::V4 => self.state().heartbeat.heard(),

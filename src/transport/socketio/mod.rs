@@ -18,6 +18,7 @@ mod heartbeat;
 mod incoming;
 mod phase;
 mod polling;
+mod settings;
 mod socket;
 
 #[cfg(test)]
@@ -36,9 +37,11 @@ use super::{Carrier, Close};
 use crate::http::origin::{Origin, Origins};
 use crate::http::request::query;
 use crate::http::{self, Request, Response};
+use crate::wire::Text;
 use crate::wire::socketio::{Handshake, Version, open};
 use client::Client;
 pub use endpoint::{End, Endpoint, Outgoing};
+pub use settings::Settings;
 use socket::SocketEnd;
 
 /// Not a code: the close frame has none. What a client sees as 1005.
@@ -49,40 +52,6 @@ const FOR_NOW: Close = Close { code: NO_CODE, reason: "closed" };
 
 /// The end of one whose client may not.
 pub(super) const FOR_GOOD: Close = Close { code: NO_CODE, reason: "closed for good" };
-
-/// How much a service takes, and how long it waits.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The longest packet or polling body in bytes; a longer one is answered by 413, or closes a
-    /// WebSocket with 1009.
-    pub message_bytes: usize,
-    /// How often a sign of life is exchanged. It cannot be switched off: clients are told it.
-    pub ping_interval: Duration,
-    /// How long a sign of life may be overdue.
-    pub ping_timeout: Duration,
-    /// How long a client may leave namespace `/` unopened, or keep its connection after leaving it.
-    pub connect_time: Duration,
-    /// How long going over to WebSocket may take.
-    pub upgrade_time: Duration,
-    /// How long the last words wait for a client that is between two polls.
-    pub linger: Duration,
-    /// How many connections there may be, those that are closing included.
-    pub connections: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            message_bytes: 1_000_000,
-            ping_interval: Duration::from_secs(25),
-            ping_timeout: Duration::from_secs(20),
-            connect_time: Duration::from_secs(45),
-            upgrade_time: Duration::from_secs(10),
-            linger: Duration::from_secs(5),
-            connections: 1000,
-        }
-    }
-}
 
 /// A Socket.IO service below one path.
 pub struct Service<E> {
@@ -175,18 +144,26 @@ impl<E: Endpoint> Service<E> {
         if request.method() != Method::GET {
             return Refusal::Method.response();
         }
-        let (client, greeting) = match self.open(Carrier::SocketIoPolling, version, open) {
-            Ok(opened) => opened,
-            Err(response) => return response,
-        };
-        let service = self.clone();
+        match self.start_polling(version, open) {
+            Ok((_, greeting)) => polling::packets(version, &[greeting]),
+            Err(response) => response,
+        }
+    }
+
+    fn start_polling(
+        self: &Arc<Self>,
+        version: Version,
+        open: impl FnOnce(Carrier, Version) -> Result<E, Response>,
+    ) -> Result<(Arc<Client<E>>, Text), Response> {
+        let (client, greeting) = self.open(Carrier::SocketIoPolling, version, open)?;
+        let (service, lived) = (self.clone(), client.clone());
         self.tasks.spawn(async move {
-            client.live(&service.stop).await;
-            if !client.is_upgraded() {
-                service.unlist(&client);
+            lived.live(&service.stop).await;
+            if !lived.is_upgraded() {
+                service.unlist(&lived);
             }
         });
-        polling::packets(version, &[greeting])
+        Ok((client, greeting))
     }
 
     fn open_socket(
@@ -227,7 +204,7 @@ impl<E: Endpoint> Service<E> {
         carrier: Carrier,
         version: Version,
         open_endpoint: impl FnOnce(Carrier, Version) -> Result<E, Response>,
-    ) -> Result<(Arc<Client<E>>, crate::wire::Text), Response> {
+    ) -> Result<(Arc<Client<E>>, Text), Response> {
         let mut clients = self.clients();
         if clients.len() >= self.settings.connections {
             return Err(http::text(StatusCode::SERVICE_UNAVAILABLE, "too many connections\n"));

@@ -27,6 +27,9 @@ pub(super) enum Phase<E> {
 pub(super) struct Over {
     /// What has not been sent.
     pub(super) left: Vec<Text>,
+    /// What a poll after that gets. A client of Socket.IO 4 acts on a close before it acts on messages
+    /// that came in the same body.
+    pub(super) last: Option<Text>,
     /// How a WebSocket is closed.
     pub(super) close: Close,
     /// Until when a client that is between two polls may fetch them; none: the connection's id is
@@ -84,14 +87,19 @@ impl<E> Phase<E> {
         let for_good = ending == Ending::Told(End::ForGood) && matches!(self, Self::Open(_));
         let close = if for_good { FOR_GOOD } else { FOR_NOW };
         if way == Way::Socket {
-            return Over { left, close, until: None };
+            return Over { left, last: None, close, until: None };
         }
-        match ending {
-            Ending::Told(_) if for_good => left.extend([BYE.into(), CLOSE.into()]),
-            Ending::Told(_) => left.push(CLOSE.into()),
-            Ending::Asked => left = vec![NOOP.into()],
-            Ending::Broken => left = vec![CLOSE.into()],
+        let Ending::Told(_) = ending else {
+            let last = if ending == Ending::Asked { NOOP } else { CLOSE };
+            return Over { left: vec![last.into()], last: None, close, until: None };
+        };
+        if for_good {
+            left.push(BYE.into());
         }
-        Over { left, close, until: matches!(ending, Ending::Told(_)).then_some(until) }
+        let mut last = Some(CLOSE.into());
+        if left.is_empty() {
+            left.extend(last.take());
+        }
+        Over { left, last, close, until: Some(until) }
     }
 }

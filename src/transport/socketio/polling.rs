@@ -41,7 +41,7 @@ impl<E: Endpoint> Service<E> {
         }
     }
 
-    async fn poll(&self, client: &Client<E>) -> Response {
+    pub(super) async fn poll(&self, client: &Client<E>) -> Response {
         let Some(place) = Place::take(client, |state| &mut state.polled) else { return overlap(client) };
         let fetched = client.fetch().await;
         place.finish();
@@ -78,7 +78,7 @@ impl<E: Endpoint> Service<E> {
                     () = client.gone.cancelled() => {}
                 }
             }
-            if client.gone.is_cancelled() {
+            if client.gone.is_cancelled() && !client.is_there() {
                 break;
             }
         }

@@ -114,18 +114,18 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
 
     async fn changed(&self) {
         enum Wait {
-            ForProof,
-            ForRelief,
-            ForMore,
+            Proof,
+            Relief,
+            More,
         }
         let wait = match *self.stage() {
-            Stage::Trying | Stage::Probed(_) => Wait::ForProof,
-            Stage::TakingOver => Wait::ForRelief,
-            Stage::Carrying(_) => Wait::ForMore,
+            Stage::Trying | Stage::Probed(_) => Wait::Proof,
+            Stage::TakingOver => Wait::Relief,
+            Stage::Carrying(_) => Wait::More,
             Stage::Failed => return,
         };
         match wait {
-            Wait::ForProof => {
+            Wait::Proof => {
                 let last_call = async {
                     self.client.gone.cancelled().await;
                     tokio::time::sleep(LAST_CALL).await;
@@ -137,12 +137,12 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
                 *self.stage() = Stage::Failed;
             }
             // What the polling task was woken for meanwhile is looked after by whoever called.
-            Wait::ForRelief => {
+            Wait::Relief => {
                 self.client.relieved.notified().await;
                 *self.stage() = Stage::Carrying(None);
             }
-            Wait::ForMore if self.client.state().phase.is_over() => {}
-            Wait::ForMore => {
+            Wait::More if self.client.state().phase.is_over() => {}
+            Wait::More => {
                 let deadline = self.client.deadline();
                 // Looked at first, or a client that is sent much would be asked for no sign of life;
                 // as a timer last, which a busy connection then need not set.
