@@ -220,10 +220,7 @@ impl<E: Endpoint> Client<E> {
             _ if is_late => _let_go = self.end_with(&mut state, Ending::Broken, Vec::new()),
             _ => match state.heartbeat.beat() {
                 Beat::None => {}
-                Beat::Ask => {
-                    state.own.push(PING.into());
-                    self.due.notify_one();
-                }
+                Beat::Ask => self.say_once(&mut state, PING),
                 Beat::Silence => _let_go = self.end_with(&mut state, Ending::Broken, Vec::new()),
             },
         }

@@ -14,9 +14,10 @@ pub(super) struct Heartbeat {
     version: Version,
     interval: Duration,
     timeout: Duration,
-    /// Whether a ping of ours is unanswered.
-    asked: bool,
-    at: Instant,
+    /// When the next ping of ours is due. Clients count on it, whether or not we have heard of them.
+    ping: Option<Instant>,
+    /// When the client counts as gone; none while nothing is expected of it.
+    silence: Option<Instant>,
 }
 
 /// What is to be done at a [`Heartbeat::deadline`].
@@ -33,47 +34,42 @@ pub(super) enum Beat {
 impl Heartbeat {
     pub(super) fn new(version: Version, settings: &Settings) -> Self {
         let (interval, timeout) = (settings.ping_interval, settings.ping_timeout);
-        let mut heartbeat = Self { version, interval, timeout, asked: false, at: Instant::now() };
-        heartbeat.restart();
+        let mut heartbeat = Self { version, interval, timeout, ping: None, silence: None };
+        heartbeat.heard();
         heartbeat
     }
 
-    fn restart(&mut self) {
-        self.asked = false;
-        let patience = match self.version {
-            Version::V3 => self.interval + self.timeout,
-            Version::V4 => self.interval,
-        };
-        self.at = Instant::now() + patience;
-    }
-
     pub(super) fn deadline(&self) -> Instant {
-        self.at
+        let both = [self.ping, self.silence].into_iter().flatten().min();
+        both.expect("a client of 4 is always due a ping, one of 3 always expected to")
     }
 
-    /// The client's ping, or its answer to ours. An answer to none is no reason to ask later.
+    /// The client's ping, or its answer to ours.
     pub(super) fn heard(&mut self) {
-        if self.asked || self.version == Version::V3 {
-            self.restart();
+        let now = Instant::now();
+        match self.version {
+            Version::V3 => self.silence = Some(now + self.interval + self.timeout),
+            // An answer to none is no reason to ask later.
+            Version::V4 if self.silence.is_none() && self.ping.is_some() => {}
+            Version::V4 => (self.ping, self.silence) = (Some(now + self.interval), None),
         }
     }
 
     /// The client is not read until then, so its sign of life may be among what it has sent.
     pub(super) fn excuse(&mut self, until: Instant) {
-        if self.asked || self.version == Version::V3 {
-            self.at = self.at.max(until + self.timeout);
-        }
+        self.silence = self.silence.map(|silence| silence.max(until + self.timeout));
     }
 
     pub(super) fn beat(&mut self) -> Beat {
-        if Instant::now() < self.at {
-            return Beat::None;
-        }
-        if self.asked || self.version == Version::V3 {
+        let now = Instant::now();
+        if self.silence.is_some_and(|silence| silence <= now) {
             return Beat::Silence;
         }
-        self.asked = true;
-        self.at = Instant::now() + self.timeout;
+        if self.ping.is_none_or(|ping| now < ping) {
+            return Beat::None;
+        }
+        self.ping = Some(now + self.interval);
+        self.silence.get_or_insert(now + self.timeout);
         Beat::Ask
     }
 }

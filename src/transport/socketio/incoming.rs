@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::client::{Client, random_id};
+use super::client::{Client, State, random_id};
 use super::phase::{Ending, Phase};
 use super::{End, Endpoint};
 use crate::wire::Text;
@@ -52,12 +52,16 @@ impl<E: Endpoint> Client<E> {
     }
 
     fn answer_ping(&self) {
-        let pong = Text::from(PONG);
         let mut state = self.state();
         state.heartbeat.heard();
-        // One answers all that wait, or a client that never fetches them could pile them up.
-        if !state.own.contains(&pong) {
-            state.own.push(pong);
+        self.say_once(&mut state, PONG);
+    }
+
+    /// Says a word unless it waits to be said: one stands for all, or a client that never fetches them
+    /// could pile them up.
+    pub(super) fn say_once(&self, state: &mut State<E>, word: &str) {
+        if !state.own.iter().any(|packet| packet.as_str() == word) {
+            state.own.push(word.into());
             self.due.notify_one();
         }
     }
