@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{Config, OpenTera, validate};
+use super::{Config, OpenTera, Turn, validate};
 
 /// What every environment variable that overrides a key begins with.
 const PREFIX: &str = "VIDEREHAB_";
@@ -90,6 +90,7 @@ fn overridden(config: &Config, variable: &str, value: &str) -> Result<Config, St
 fn kind(sections: &[&str], key: &str) -> Option<Value> {
     let mut whole = Config { opentera: Some(OpenTera::default()), ..Config::default() };
     whole.webrtc.room_key = Some(true);
+    whole.webrtc.turn = Some(Turn::default());
     let mut table = &Table::try_from(whole).expect("the defaults are TOML");
     for section in sections {
         table = table.get(*section)?.as_table()?;
@@ -166,6 +167,9 @@ mod tests {
             ("[opentera]\nservice_name = \"\"", &[], "opentera.service_name"),
             ("[opentera.backend]\nca_file = \"/nonexistent.pem\"", &[], "opentera.backend.ca_file"),
             ("", &[("VIDEREHAB_OPENTERA__REDIS", "x")], "opentera.redis"),
+            ("[webrtc.turn]\nsecret = \"x\"", &[], "webrtc.turn.urls"),
+            ("[webrtc.turn]\nurls = [\"turn:x\"]", &[], "webrtc.turn.secret"),
+            ("[webrtc]\nworking_directory = \"/nonexistent\"", &[], "webrtc.working_directory"),
             ("[server]\npublic_url = \"clinic.example\"", &[], "server.public_url"),
             ("[server]\nadmin_token = \"short\"", &[], "server.admin_token"),
             ("[limits]\nmessage_bytes = 10", &[], "limits.message_bytes"),
@@ -192,7 +196,9 @@ mod tests {
         let redis = super::super::Redis { password: "hushed".to_owned(), ..Default::default() };
         config.opentera = Some(OpenTera { redis, ..OpenTera::default() });
         let shown = format!("{config:?}");
-        assert!(!shown.contains("hushed"));
+        config.webrtc.turn = Some(Turn { secret: "quiet".to_owned(), ..Turn::default() });
+        let shown = format!("{config:?}") + &shown;
+        assert!(!shown.contains("hushed") && !shown.contains("quiet"));
         assert!(shown.contains("********") && shown.contains("turn:turn.example"));
         assert!(!shown.contains("0123456789abcdef") && !shown.contains("hidden"));
     }

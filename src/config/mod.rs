@@ -64,7 +64,7 @@ pub struct WebRtc {
     pub max_sessions: u16,
     /// Address that session listeners bind.
     pub bind: IpAddr,
-    /// Waits for its issue: must be empty.
+    /// A directory of OpenTera's own pages, served in place of ours; where an external engine runs.
     pub working_directory: String,
     /// The program of an external engine, started for each session; empty: the built-in one.
     pub executable: String,
@@ -72,9 +72,30 @@ pub struct WebRtc {
     pub script: String,
     /// Handed to the call pages.
     pub ice_servers: Vec<IceServer>,
+    /// A TURN server that checks time-limited credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// Whether a keyless videre client may enter by RoomId = session key; see [`Config::room_key`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room_key: Option<bool>,
+}
+
+/// `[webrtc.turn]`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Turn {
+    /// `turn:…`, `turns:…`
+    pub urls: Vec<String>,
+    /// What the TURN server calls `static-auth-secret`.
+    pub secret: String,
+    /// How long credentials are good.
+    pub ttl_secs: u64,
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self { urls: Vec::new(), secret: String::new(), ttl_secs: 24 * 60 * 60 }
+    }
 }
 
 /// A STUN or TURN server, as browsers take it.
@@ -107,7 +128,7 @@ pub struct Sessions {
 pub struct Limits {
     /// One videre packet.
     pub message_bytes: usize,
-    /// One EasyRTC message; not in use yet.
+    /// One EasyRTC message or polling body.
     pub easyrtc_bytes: usize,
     /// Request line to end of headers.
     pub handshake_secs: u64,
@@ -119,6 +140,8 @@ pub struct Limits {
     pub peers: usize,
     /// Rooms in one session.
     pub rooms: usize,
+    /// Members of one EasyRTC room.
+    pub room_peers: usize,
     /// A connection's, with a burst of five seconds' worth.
     pub packets_per_second: u32,
     /// A connection's, likewise.
@@ -155,6 +178,7 @@ impl Default for WebRtc {
             executable: String::new(),
             script: String::new(),
             ice_servers: Vec::new(),
+            turn: None,
             room_key: None,
         }
     }
@@ -176,6 +200,7 @@ impl Default for Limits {
             heartbeat_secs: 25,
             peers: 100,
             rooms: 100,
+            room_peers: 100,
             packets_per_second: 200,
             bytes_per_second: 2_000_000,
             connections_per_address: 200,
@@ -224,7 +249,8 @@ impl Config {
         let mut shown = self.clone();
         let secrets = shown.webrtc.ice_servers.iter_mut().map(|server| &mut server.credential);
         let password = shown.opentera.iter_mut().map(|opentera| &mut opentera.redis.password);
-        for secret in secrets.chain([&mut shown.server.admin_token]).chain(password) {
+        let turn = shown.webrtc.turn.iter_mut().map(|turn| &mut turn.secret);
+        for secret in secrets.chain([&mut shown.server.admin_token]).chain(password).chain(turn) {
             if !secret.is_empty() {
                 MASK.clone_into(secret);
             }

@@ -1,5 +1,7 @@
 //! Values that have the right type and still make no sense.
 
+use std::path::Path;
+
 use super::{Config, ConfigError, OpenTera};
 
 /// The shortest admin token: 16 characters, so that it cannot be guessed over the network.
@@ -13,7 +15,6 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let url = &server.public_url;
     let token = server.admin_token.len();
     let last_port = usize::from(webrtc.local_base_port) + usize::from(webrtc.max_sessions);
-    let not_yet = "is not supported yet; leave it empty";
     let checks = [
         (
             url.is_empty() || url.starts_with("http://") || url.starts_with("https://"),
@@ -34,9 +35,24 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             format!("with max_sessions the pool would end at port {}", last_port - 1),
         ),
         (
-            webrtc.working_directory.is_empty() || !webrtc.executable.is_empty(),
+            webrtc.working_directory.is_empty() || Path::new(&webrtc.working_directory).is_dir(),
             "webrtc.working_directory",
-            not_yet.to_owned(),
+            format!("{} is no directory", webrtc.working_directory),
+        ),
+        (
+            webrtc.turn.as_ref().is_none_or(|turn| !turn.urls.is_empty()),
+            "webrtc.turn.urls",
+            "must name a server".to_owned(),
+        ),
+        (
+            webrtc.turn.as_ref().is_none_or(|turn| !turn.secret.is_empty()),
+            "webrtc.turn.secret",
+            "must not be empty".to_owned(),
+        ),
+        (
+            limits.easyrtc_bytes >= LEAST_MESSAGE_BYTES,
+            "limits.easyrtc_bytes",
+            format!("must be at least {LEAST_MESSAGE_BYTES}; an offer is about 6 KB"),
         ),
         (
             webrtc.script.is_empty() || !webrtc.executable.is_empty(),

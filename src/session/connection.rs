@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::Session;
 use super::gate::Place;
 use super::keys::Grant;
-use super::pace::{Pace, Rates};
+use super::pace::Pace;
 use crate::room::{Admission, DisconnectReason, PeerId, Verdict};
 use crate::transport::{Carrier, Close, Endpoint, Form};
 use crate::wire::Text;
@@ -55,11 +55,10 @@ impl Connection {
         place: Place,
     ) -> Self {
         let limits = &session.shared.config.limits;
-        let rates = Rates { packets: limits.packets_per_second, bytes: limits.bytes_per_second };
         let keyless = admission == Admission::Keyless && limits.keyless_secs > 0;
         let keyless_until = keyless.then(|| tokio::time::Instant::now() + Duration::from_secs(limits.keyless_secs));
         session.shared.metrics.connected();
-        let pace = Mutex::new(Pace::new(rates, Instant::now()));
+        let pace = Mutex::new(Pace::of(limits));
         Self { session, peer, changed, keyless_until, pace, _place: place }
     }
 

@@ -2,16 +2,19 @@
 //! other but the [`Shared`] settings and counters of the server.
 
 pub mod connection;
+mod easyrtc;
 pub mod gate;
+pub mod ice;
 pub mod keys;
 pub mod listener;
 mod pace;
 mod page;
 mod router;
+mod site;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -24,10 +27,11 @@ use crate::http::Response;
 use crate::http::origin::Origins;
 use crate::metrics::Metrics;
 use crate::room::{self, Admission, DisconnectReason, PeerId, Rooms};
-use crate::transport::{Carrier, sockjs};
+use crate::transport::{Carrier, socketio, sockjs};
 use crate::wire::manage::Role;
 use connection::{Attached, Connection};
 use gate::Gate;
+use ice::Ice;
 use keys::{Grant, KeyRing, NO_KEY};
 
 /// What all sessions share.
@@ -87,6 +91,9 @@ pub struct Session {
     presence: PresenceSender,
     state: Mutex<State>,
     sockjs: Arc<sockjs::Service<Connection>>,
+    /// Made when the first Socket.IO client comes.
+    socketio: OnceLock<Arc<socketio::Service<easyrtc::Client>>>,
+    ice: Ice,
     stop: CancellationToken,
     released: CancellationToken,
     tasks: TaskTracker,
@@ -94,6 +101,8 @@ pub struct Session {
 
 struct State {
     rooms: Rooms<Attached>,
+    /// Made when the first EasyRTC client comes.
+    easyrtc: Option<Box<easyrtc::Clients>>,
     keys: KeyRing,
     next_peer: PeerId,
     creator_connections: usize,
@@ -109,6 +118,8 @@ pub struct PeerInfo {
     pub identity: Option<String>,
     pub user_id: Option<serde_json::Value>,
     pub room: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub easyrtcid: Option<String>,
     pub carrier: &'static str,
     pub connected_secs: u64,
 }
@@ -153,6 +164,7 @@ impl Session {
             sockjs::Service::new(router::sockjs_settings(limits), shared.origins.clone(), tasks.clone(), stop.clone());
         let state = State {
             rooms: Rooms::new(plan.session_key, rooms),
+            easyrtc: None,
             keys: plan.keys,
             next_peer: 1,
             creator_connections: 0,
@@ -165,6 +177,8 @@ impl Session {
             run: plan.run,
             creator: plan.creator,
             presence: plan.presence,
+            socketio: OnceLock::new(),
+            ice: Ice::of(&shared.config.webrtc),
             state: Mutex::new(state),
             shared,
             sockjs,
@@ -208,19 +222,14 @@ impl Session {
         if state.ended || revoked {
             return Err(OpenError::Ended);
         }
-        if peers > 0 && state.rooms.peer_count() >= peers {
+        if peers > 0 && state.peer_count() >= peers {
             return Err(OpenError::Full);
         }
         let peer = state.next_peer;
         state.next_peer += 1;
         let attached = Attached::new(grant, carrier);
         let changed = attached.changed.clone();
-        if self.is_creator(&attached.grant) {
-            state.creator_connections += 1;
-            if state.creator_connections == 1 {
-                self.tell(Presence::CreatorHere);
-            }
-        }
+        self.creator_came(&mut state, &attached.grant);
         state.rooms.enter(peer, admission, attached);
         drop(state);
         Ok(Connection::new(self.clone(), peer, changed, admission, place))
@@ -228,6 +237,26 @@ impl Session {
 
     fn is_creator(&self, grant: &Grant) -> bool {
         self.creator.is_some() && grant.identity == self.creator
+    }
+
+    /// A connection is open: perhaps the creator's first.
+    fn creator_came(&self, state: &mut State, grant: &Grant) {
+        if self.is_creator(grant) {
+            state.creator_connections += 1;
+            if state.creator_connections == 1 {
+                self.tell(Presence::CreatorHere);
+            }
+        }
+    }
+
+    /// A connection is gone: perhaps the creator's last.
+    fn creator_went(&self, state: &mut State, grant: &Grant) {
+        if self.is_creator(grant) {
+            state.creator_connections -= 1;
+            if state.creator_connections == 0 {
+                self.tell(Presence::CreatorGone);
+            }
+        }
     }
 
     fn tell(&self, presence: Presence) {
@@ -240,12 +269,7 @@ impl Session {
         let mut state = self.state();
         let reason = state.rooms.end_of(peer).unwrap_or(DisconnectReason::Gone);
         let Some(attached) = state.rooms.exit(peer, &mut Attached::wake) else { return };
-        if self.is_creator(&attached.grant) {
-            state.creator_connections -= 1;
-            if state.creator_connections == 0 {
-                self.tell(Presence::CreatorGone);
-            }
-        }
+        self.creator_went(&mut state, &attached.grant);
         drop(state);
         self.shared.metrics.disconnected(reason);
         tracing::debug!(
@@ -292,30 +316,42 @@ impl Session {
     pub fn peers(&self) -> Vec<PeerInfo> {
         let state = self.state();
         let now = Instant::now();
-        let mut peers: Vec<PeerInfo> = state
-            .rooms
-            .peers()
-            .map(|(id, view)| PeerInfo {
-                id,
-                role: view.attached.grant.role,
-                identity: view.attached.grant.identity.clone(),
-                user_id: view.user_id.and_then(|text| serde_json::from_str(text).ok()),
-                room: view.room.map(str::to_owned),
-                carrier: view.attached.carrier.name(),
-                connected_secs: now.saturating_duration_since(view.attached.since).as_secs(),
-            })
-            .collect();
+        let info = |id, attached: &Attached| PeerInfo {
+            id,
+            role: attached.grant.role,
+            identity: attached.grant.identity.clone(),
+            user_id: None,
+            room: None,
+            easyrtcid: None,
+            carrier: attached.carrier.name(),
+            connected_secs: now.saturating_duration_since(attached.since).as_secs(),
+        };
+        let videre = state.rooms.peers().map(|(id, view)| PeerInfo {
+            user_id: view.user_id.and_then(|text| serde_json::from_str(text).ok()),
+            room: view.room.map(str::to_owned),
+            ..info(id, view.attached)
+        });
+        let easyrtc = state.easyrtc.iter().flat_map(|clients| clients.views());
+        let easyrtc = easyrtc.map(|(id, attached, room, easyrtcid)| PeerInfo { room, easyrtcid, ..info(id, attached) });
+        let mut peers: Vec<PeerInfo> = videre.chain(easyrtc).collect();
         peers.sort_unstable_by_key(|peer| peer.id);
         peers
     }
 }
 
 impl State {
+    fn peer_count(&self) -> usize {
+        self.rooms.peer_count() + self.easyrtc.as_ref().map_or(0, |clients| clients.count())
+    }
+
     fn end_where(&mut self, of_them: impl Fn(&Grant) -> bool, reason: DisconnectReason) {
         let theirs: Vec<PeerId> =
             self.rooms.peers().filter(|(_, view)| of_them(&view.attached.grant)).map(|(peer, _)| peer).collect();
         for peer in theirs {
             self.rooms.end(peer, reason, &mut Attached::wake);
+        }
+        if let Some(clients) = &mut self.easyrtc {
+            clients.end_where(of_them, reason);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::Limits;
+
 /// How many seconds' worth of its rate a connection may send at once: a call begins with a burst
 /// of candidates.
 const BURST_SECS: f64 = 5.0;
@@ -46,6 +48,11 @@ impl Bucket {
 }
 
 impl Pace {
+    /// A new connection's, by the configuration.
+    pub fn of(limits: &Limits) -> Self {
+        Self::new(Rates { packets: limits.packets_per_second, bytes: limits.bytes_per_second }, Instant::now())
+    }
+
     /// Full buckets.
     pub fn new(rates: Rates, now: Instant) -> Self {
         Self { packets: Bucket::new(rates.packets), bytes: Bucket::new(rates.bytes), filled: now }

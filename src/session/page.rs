@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, SET_COOKIE};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::keys::Grant;
 use crate::assets::{self, Guard};
@@ -17,28 +17,29 @@ pub(super) fn cookie_name(port: u16) -> String {
     format!("viderehab_{port}")
 }
 
-/// The call page. Sets the cookie for the addresses of the session's sockets.
-pub(super) fn call(config: &Config, port: u16, session: &str, grant: &Grant, key: &str) -> Response {
+/// The call page.
+pub(super) fn call(config: &Config, port: u16, session: &str, grant: &Grant, ice_servers: Value) -> Response {
     let settings = json!({
         "port": port,
         "role": grant.role,
         "identity": grant.identity,
         "room": "main",
-        "iceServers": config.webrtc.ice_servers,
+        "iceServers": ice_servers,
         "session": session,
     });
     let element = assets::config_element(&settings);
-    let mut response = assets::page(StatusCode::OK, "call.html", &[(PLACEHOLDER, &element)], guard(config));
-    if !key.is_empty() {
-        let secure = if config.is_secure() { "; Secure" } else { "" };
-        let paths = [format!("/websocket/{port}/"), format!("/webrtc/{port}/"), "/echo".to_owned()];
-        for path in paths {
-            let cookie = format!("{}={key}; Path={path}; HttpOnly; SameSite=Strict{secure}", cookie_name(port));
-            let cookie = HeaderValue::try_from(cookie).expect("a key that was accepted is letters and digits");
-            response.headers_mut().append(SET_COOKIE, cookie);
-        }
+    assets::page(StatusCode::OK, "call.html", &[(PLACEHOLDER, &element)], guard(config))
+}
+
+/// Gives a page that a key opened the cookie for the addresses of the session's sockets.
+pub(super) fn give_cookie(response: &mut Response, config: &Config, port: u16, key: &str) {
+    let secure = if config.is_secure() { "; Secure" } else { "" };
+    let paths = [format!("/websocket/{port}/"), format!("/webrtc/{port}/"), "/echo".to_owned()];
+    for path in paths {
+        let cookie = format!("{}={key}; Path={path}; HttpOnly; SameSite=Strict{secure}", cookie_name(port));
+        let cookie = HeaderValue::try_from(cookie).expect("a key that was accepted is letters, digits and hyphens");
+        response.headers_mut().append(SET_COOKIE, cookie);
     }
-    response
 }
 
 /// The page for whoever has no valid key.

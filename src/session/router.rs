@@ -9,6 +9,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 
 use super::keys::{Grant, NO_KEY};
+use super::site::Site;
 use super::{OpenError, Session, page};
 use crate::config::Limits;
 use crate::http::address::client_address;
@@ -17,8 +18,9 @@ use crate::http::request::{cookie, query};
 use crate::http::{self, Request, Response};
 use crate::room::Admission;
 use crate::transport::websocket::{self, Framing};
-use crate::transport::{Carrier, sockjs};
+use crate::transport::{Carrier, socketio, sockjs};
 use crate::wire::manage::Role;
+use crate::wire::socketio::Version;
 
 /// How many messages' worth of queue and how many sessions a SockJS client may make us keep follow
 /// from the session's own limits.
@@ -35,40 +37,86 @@ impl Session {
     /// door's part is taken off; `peer` is the TCP peer.
     pub async fn handle(self: &Arc<Self>, request: Request, path: &str, peer: IpAddr) -> Response {
         let address = client_address(peer, request.headers());
-        let own = format!("/websocket/{}", self.port);
-        let path = path.strip_prefix(&own).filter(|rest| rest.starts_with('/')).unwrap_or(path);
-        let first = path[1.min(path.len())..].split('/').next().unwrap_or_default();
-        match first {
-            "users" => self.page(&request, Role::User, address),
-            "participants" => self.page(&request, Role::Participant, address),
-            "devices" => self.page(&request, Role::Device, address),
-            "status" => self.status(&request, address),
-            "assets" => page::asset(&request, path),
-            "ws" => self.websocket(request, address),
-            "echo" => self.sockjs(request, &path["/echo".len()..], address).await,
-            _ => http::text(StatusCode::NOT_FOUND, "404 not found\n"),
+        let below_socket = path.strip_prefix(&format!("/websocket/{}/", self.port));
+        let first = below_socket.unwrap_or(&path[1.min(path.len())..]).split('/').next().unwrap_or_default();
+        match (first, below_socket) {
+            ("ws", _) => return self.websocket(request, address),
+            ("echo", Some(rest)) => return self.sockjs(request, &rest["echo".len()..], address).await,
+            ("echo", None) => return self.sockjs(request, &path["/echo".len()..], address).await,
+            (_, Some(_)) => return self.socketio(request, address).await,
+            _ => {}
+        }
+        match first.to_ascii_lowercase().as_str() {
+            "users" => self.page(&request, Role::User, address).await,
+            "participants" => self.page(&request, Role::Participant, address).await,
+            "devices" => self.page(&request, Role::Device, address).await,
+            "status" => self.status(&request, address).await,
+            _ => match Site::of(&self.shared.config.webrtc.working_directory) {
+                Some(site) => site.file(&request, path).await,
+                None if first == "assets" => page::asset(&request, path),
+                None => http::text(StatusCode::NOT_FOUND, "404 not found\n"),
+            },
         }
     }
 
-    fn page(&self, request: &Request, role: Role, address: IpAddr) -> Response {
-        match self.admit(request, address) {
-            Presented::Grant(grant) if grant.role == role => {
-                let key = query(request.uri(), "key").unwrap_or_default();
-                page::call(&self.shared.config, self.port, &self.name, &grant, &key)
+    async fn page(&self, request: &Request, role: Role, address: IpAddr) -> Response {
+        let (config, site) = (&self.shared.config, Site::of(&self.shared.config.webrtc.working_directory));
+        let grant = match self.admit(request, address) {
+            Presented::Grant(grant) if grant.role == role => grant,
+            Presented::Braked(wait) => return too_many(wait),
+            Presented::Grant(_) | Presented::Wrong | Presented::None => return self.denied().await,
+        };
+        let mut response = match site {
+            Some(site) => site.page(role, self.port).await,
+            None => {
+                let ice_servers = self.ice.for_peer(&format!("{}-{}", self.id, role.name()));
+                page::call(config, self.port, &self.name, &grant, ice_servers)
             }
-            Presented::Braked(wait) => too_many(wait),
-            Presented::Grant(_) | Presented::Wrong | Presented::None => page::denied(&self.shared.config),
+        };
+        if let Some(key) = query(request.uri(), "key") {
+            page::give_cookie(&mut response, config, self.port, &key);
         }
+        response
     }
 
-    fn status(&self, request: &Request, address: IpAddr) -> Response {
+    /// The page for whoever has no valid key.
+    async fn denied(&self) -> Response {
+        let theirs = match Site::of(&self.shared.config.webrtc.working_directory) {
+            Some(site) => site.denied().await,
+            None => None,
+        };
+        theirs.unwrap_or_else(|| page::denied(&self.shared.config))
+    }
+
+    /// Socket.IO, with EasyRTC behind it. Engine.IO 4 sends its key perhaps with its CONNECT only.
+    async fn socketio(self: &Arc<Self>, request: Request, address: IpAddr) -> Response {
+        let service = self.socketio.get_or_init(|| {
+            let settings = Self::socketio_settings(&self.shared.config.limits);
+            socketio::Service::new(settings, self.shared.origins.clone(), self.tasks.clone(), self.stop.clone())
+        });
+        // A request of a connection that is open already is known by its sid.
+        let presented = match query(request.uri(), "sid") {
+            Some(_) => Presented::None,
+            None => self.admit(&request, address),
+        };
+        let open = |carrier, version| match presented {
+            Presented::Grant(grant) => self.open_socketio(Some(grant), carrier, address).map_err(OpenError::response),
+            Presented::None if version == Version::V4 => {
+                self.open_socketio(None, carrier, address).map_err(OpenError::response)
+            }
+            refused => Err(refused.unauthorized()),
+        };
+        service.handle(request, open).await
+    }
+
+    async fn status(&self, request: &Request, address: IpAddr) -> Response {
         match self.admit(request, address) {
             Presented::Grant(grant) => http::json(
                 StatusCode::OK,
                 &serde_json::json!({"status": "OK", "id_session": self.id, "role": grant.role, "peers": self.peers().len()}),
             ),
             Presented::Braked(wait) => too_many(wait),
-            Presented::Wrong | Presented::None => page::denied(&self.shared.config),
+            Presented::Wrong | Presented::None => self.denied().await,
         }
     }
 
@@ -114,17 +162,30 @@ impl Session {
         let name = page::cookie_name(self.port);
         let presented = in_query.as_deref().or_else(|| cookie(request.headers(), &name));
         let Some(presented) = presented else { return Presented::None };
+        match self.try_key_or_wait(presented, address) {
+            Ok(Some(grant)) => Presented::Grant(grant),
+            Ok(None) => Presented::Wrong,
+            Err(wait) => Presented::Braked(wait),
+        }
+    }
+
+    /// What a key gives; a wrong one counts against its address.
+    pub(super) fn try_key(&self, presented: &str, address: IpAddr) -> Option<Grant> {
+        self.try_key_or_wait(presented, address).ok().flatten()
+    }
+
+    fn try_key_or_wait(&self, presented: &str, address: IpAddr) -> Result<Option<Grant>, Duration> {
         if let Some(grant) = self.check_key(presented) {
-            return Presented::Grant(grant);
+            return Ok(Some(grant));
         }
         let now = Instant::now();
         self.shared.metrics.failed_key();
         if let Some(wait) = self.shared.gate.brake(address, now) {
-            return Presented::Braked(wait);
+            return Err(wait);
         }
         self.shared.gate.failed(address, now);
         tracing::debug!(session = self.id, %address, "a wrong key was presented");
-        Presented::Wrong
+        Ok(None)
     }
 }
 

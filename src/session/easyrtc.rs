@@ -1,0 +1,317 @@
+//! The session's EasyRTC clients: where Socket.IO's transport and EasyRTC's rules meet.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rand::RngExt;
+use rand::distr::Alphanumeric;
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+
+use super::connection::Attached;
+use super::gate::Place;
+use super::keys::Grant;
+use super::pace::Pace;
+use super::{OpenError, Session, State};
+use crate::config::Limits;
+use crate::room::easyrtc::{EasyRtc, Given, Limits as RoomLimits, Output, Request};
+use crate::room::{DisconnectReason, PeerId, Verdict};
+use crate::transport::Carrier;
+use crate::transport::socketio::{self, End, Endpoint, Outgoing};
+use crate::wire::Text;
+use crate::wire::easyrtc::Event;
+use crate::wire::socketio::Event as SocketEvent;
+
+/// The length of an easyrtcid, that of the reference.
+const ID_CHARACTERS: usize = 16;
+
+/// What is taken from an outbox at one go.
+const BATCH: usize = 64;
+
+/// Where the reference has no answer, and a client that waits should not hang for ever.
+const NO_KEY: &str = "a key of this session is needed";
+
+/// The EasyRTC clients of a session. Made when the first one comes.
+pub(super) struct Clients {
+    rules: EasyRtc,
+    members: HashMap<PeerId, Member>,
+    /// The most that waits for one client, in bytes.
+    outbox_bytes: usize,
+}
+
+/// A client whose namespace is open.
+struct Member {
+    attached: Attached,
+    outbox: VecDeque<Outgoing>,
+    bytes: usize,
+    end: Option<DisconnectReason>,
+}
+
+impl Clients {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            rules: EasyRtc::new(RoomLimits { members: limits.room_peers, rooms: limits.rooms }),
+            members: HashMap::new(),
+            outbox_bytes: limits.log_bytes.max(limits.easyrtc_bytes + 4096),
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Each with what it is attached by, its first room and its easyrtcid.
+    pub(super) fn views(&self) -> impl Iterator<Item = (PeerId, &Attached, Option<String>, Option<String>)> {
+        self.members.iter().map(|(peer, member)| {
+            let view = self.rules.view(*peer);
+            let room = view.as_ref().and_then(|view| view.rooms.first().map(ToString::to_string));
+            (*peer, &member.attached, room, view.map(|view| view.easyrtcid.to_string()))
+        })
+    }
+
+    /// Ends those whom `of_them` names; the others are told at once.
+    pub(super) fn end_where(&mut self, of_them: impl Fn(&Grant) -> bool, reason: DisconnectReason) {
+        let theirs = self.members.iter().filter(|(_, member)| of_them(&member.attached.grant)).map(|(peer, _)| *peer);
+        for peer in theirs.collect::<Vec<_>>() {
+            self.end(peer, reason);
+        }
+    }
+
+    fn end(&mut self, peer: PeerId, reason: DisconnectReason) {
+        let Some(member) = self.members.get_mut(&peer).filter(|member| member.end.is_none()) else { return };
+        member.end = Some(reason);
+        // What it did not read before, it need not read: it is told that it is over.
+        member.outbox.clear();
+        member.attached.wake();
+        let told = self.rules.remove(peer, now());
+        self.deliver(peer, None, told);
+    }
+
+    /// Sends out what the rules put out on an event of `sender`, whose acknowledgement has this id.
+    fn deliver(&mut self, sender: PeerId, id: Option<u64>, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Ack(ack) => {
+                    if let Some(id) = id {
+                        self.push(sender, Outgoing::Acknowledgement { id, argument: ack.text });
+                    }
+                }
+                Output::Emit(emit) => {
+                    let mut argument = String::with_capacity(emit.argument_len());
+                    emit.write_argument(&mut argument);
+                    let event = Outgoing::Event { name: emit.event().name(), argument: Text::from(argument) };
+                    self.push(emit.to, event);
+                }
+                Output::End => {
+                    if let Some(member) = self.members.get_mut(&sender) {
+                        member.end.get_or_insert(DisconnectReason::NotAdmitted);
+                        member.attached.wake();
+                    }
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, to: PeerId, outgoing: Outgoing) {
+        let Some(member) = self.members.get_mut(&to).filter(|member| member.end.is_none()) else { return };
+        let (Outgoing::Event { argument, .. } | Outgoing::Acknowledgement { argument, .. }) = &outgoing;
+        member.bytes += argument.len();
+        member.outbox.push_back(outgoing);
+        if member.bytes > self.outbox_bytes {
+            return self.end(to, DisconnectReason::TooSlow);
+        }
+        member.attached.wake();
+    }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn new_id() -> String {
+    let mut source = rand::rand_core::UnwrapErr(rand::rngs::SysRng);
+    (0..ID_CHARACTERS).map(|_| char::from(source.sample(Alphanumeric))).collect()
+}
+
+/// One Socket.IO client. Dropping it leaves.
+pub(super) struct Client {
+    session: Arc<Session>,
+    /// What its request presented; a client of Engine.IO 4 may present a key with its CONNECT instead.
+    presented: Option<Grant>,
+    carrier: Carrier,
+    address: IpAddr,
+    /// Set when the namespace is open.
+    peer: OnceLock<PeerId>,
+    changed: Arc<Notify>,
+    pace: Mutex<Pace>,
+    _place: Place,
+}
+
+impl Session {
+    /// A Socket.IO client comes. It sees nothing until its namespace is open, which takes a key.
+    pub(super) fn open_socketio(
+        self: &Arc<Self>,
+        presented: Option<Grant>,
+        carrier: Carrier,
+        address: IpAddr,
+    ) -> Result<Client, OpenError> {
+        let place = self.shared.gate.enter(address).ok_or(OpenError::AddressFull)?;
+        let state = self.state();
+        if state.ended || presented.as_ref().is_some_and(|grant| !state.keys.holds(grant.key)) {
+            return Err(OpenError::Ended);
+        }
+        drop(state);
+        self.shared.metrics.connected();
+        let limits = &self.shared.config.limits;
+        Ok(Client {
+            session: self.clone(),
+            presented,
+            carrier,
+            address,
+            peer: OnceLock::new(),
+            changed: Arc::new(Notify::new()),
+            pace: Mutex::new(Pace::of(limits)),
+            _place: place,
+        })
+    }
+
+    /// How Socket.IO's service of a session is set up.
+    pub(super) fn socketio_settings(limits: &Limits) -> socketio::Settings {
+        let defaults = socketio::Settings::default();
+        socketio::Settings {
+            message_bytes: limits.easyrtc_bytes,
+            // It cannot be switched off: clients are told it.
+            ping_interval: if limits.heartbeat_secs == 0 { defaults.ping_interval } else { limits.heartbeat() },
+            // Those that are closing count here, and must not keep newcomers out.
+            connections: if limits.peers == 0 { usize::MAX } else { limits.peers * 2 },
+            ..defaults
+        }
+    }
+}
+
+impl State {
+    fn clients(&mut self, limits: &Limits) -> &mut Clients {
+        self.easyrtc.get_or_insert_with(|| Box::new(Clients::new(limits)))
+    }
+}
+
+impl Client {
+    /// The key in the auth payload: `{"key": "…"}`.
+    fn key_in(&self, auth: Option<&str>) -> Option<Grant> {
+        #[derive(serde::Deserialize)]
+        struct Auth {
+            key: String,
+        }
+        let Auth { key } = serde_json::from_str(auth?).ok()?;
+        self.session.try_key(&key, self.address)
+    }
+}
+
+impl Endpoint for Client {
+    fn connect(&self, auth: Option<&str>) -> Result<(), &'static str> {
+        let grant = self.presented.clone().or_else(|| self.key_in(auth)).ok_or(NO_KEY)?;
+        let limits = &self.session.shared.config.limits;
+        let mut state = self.session.state();
+        if state.ended || !state.keys.holds(grant.key) {
+            return Err(NO_KEY);
+        }
+        if limits.peers > 0 && state.peer_count() >= limits.peers {
+            return Err("the session has as many connections as it may");
+        }
+        let peer = state.next_peer;
+        state.next_peer += 1;
+        let attached = Attached { changed: self.changed.clone(), ..Attached::new(grant, self.carrier) };
+        self.session.creator_came(&mut state, &attached.grant);
+        let clients = state.clients(limits);
+        clients.members.insert(peer, Member { attached, outbox: VecDeque::new(), bytes: 0, end: None });
+        clients.rules.enter(peer);
+        let _ = self.peer.set(peer);
+        Ok(())
+    }
+
+    fn event(&self, event: SocketEvent<'_>) {
+        let Some((peer, kind)) = self.peer.get().copied().zip(Event::named(&event.name)) else { return };
+        let argument = event.argument.and_then(|argument| serde_json::from_str::<&RawValue>(argument).ok());
+        let request = Request { event: kind, argument, ack: event.id.is_some() };
+        let name = || format!("{}-{peer}", self.session.id);
+        let mut ice_servers = || self.session.ice.for_peer(&name()).to_string();
+        let mut given = Given { now: now(), new_id: &mut new_id, ice_servers: &mut ice_servers };
+        let mut state = self.session.state();
+        let Some(clients) = &mut state.easyrtc else { return };
+        let outputs = clients.rules.apply(peer, request, &mut given);
+        let refused = outputs.iter().any(|output| matches!(output, Output::Ack(ack) if ack.error.is_some()));
+        clients.deliver(peer, event.id, outputs);
+        drop(state);
+        self.session.shared.metrics.packet(if refused { Verdict::Refused } else { Verdict::Applied });
+    }
+
+    fn spend(&self, bytes: usize) -> Duration {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner).spend(bytes, Instant::now())
+    }
+
+    fn take(&self, into: &mut Vec<Outgoing>) -> Option<End> {
+        let peer = self.peer.get()?;
+        let mut state = self.session.state();
+        let member = state.easyrtc.as_mut()?.members.get_mut(peer)?;
+        let batch = member.outbox.len().min(BATCH);
+        for outgoing in member.outbox.drain(..batch) {
+            let (Outgoing::Event { argument, .. } | Outgoing::Acknowledgement { argument, .. }) = &outgoing;
+            member.bytes -= argument.len();
+            into.push(outgoing);
+        }
+        match member.end {
+            None => None,
+            Some(DisconnectReason::Restart | DisconnectReason::TooSlow) => Some(End::ForNow),
+            Some(_) => Some(End::ForGood),
+        }
+    }
+
+    fn ended(&self) -> bool {
+        let state = self.session.state();
+        let Some(peer) = self.peer.get() else { return state.ended };
+        let member = state.easyrtc.as_ref().and_then(|clients| clients.members.get(peer));
+        member.is_some_and(|member| member.end.is_some())
+    }
+
+    async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn upgraded(&self) {
+        let mut state = self.session.state();
+        let member =
+            self.peer.get().zip(state.easyrtc.as_mut()).and_then(|(peer, clients)| clients.members.get_mut(peer));
+        if let Some(member) = member {
+            member.attached.carrier = Carrier::SocketIoWebSocket;
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let mut state = self.session.state();
+        let member = self.peer.get().and_then(|peer| {
+            let clients = state.easyrtc.as_mut()?;
+            let member = clients.members.remove(peer)?;
+            let told = clients.rules.remove(*peer, now());
+            clients.deliver(*peer, None, told);
+            Some(member)
+        });
+        if let Some(member) = &member {
+            self.session.creator_went(&mut state, &member.attached.grant);
+        }
+        drop(state);
+        let reason = member.and_then(|member| member.end).unwrap_or(DisconnectReason::Gone);
+        self.session.shared.metrics.disconnected(reason);
+        tracing::debug!(
+            session = self.session.id,
+            carrier = self.carrier.name(),
+            reason = reason.name(),
+            "connection closed"
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! The ICE servers that a session's clients are told, with credentials of their own for TURN.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+use serde_json::{Value, json};
+
+use crate::config::{Turn, WebRtc};
+
+/// The file in the working directory, an array of what browsers take.
+const FILE: &str = "ice_servers.json";
+
+/// What a session's clients are told.
+pub struct Ice {
+    servers: Vec<Value>,
+    turn: Option<Turn>,
+}
+
+impl Ice {
+    /// The servers of the configuration; where it names none, those of the working directory's file,
+    /// which is read at each start of a session.
+    pub fn of(webrtc: &WebRtc) -> Self {
+        let servers = match webrtc.ice_servers.as_slice() {
+            [] => in_directory(&webrtc.working_directory),
+            named => named.iter().map(|server| json!(server)).collect(),
+        };
+        Self { servers, turn: webrtc.turn.clone() }
+    }
+
+    /// The array for one client, whom `name` tells from the others in the TURN server's log.
+    pub fn for_peer(&self, name: &str) -> Value {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let turn = self.turn.as_ref().map(|turn| credentials(turn, name, now));
+        Value::Array(self.servers.iter().cloned().chain(turn).collect())
+    }
+}
+
+/// Time-limited credentials, as coturn's `use-auth-secret` checks them: the name holds when they end,
+/// the password is the name's HMAC-SHA-1 (draft-uberti-behave-turn-rest).
+fn credentials(turn: &Turn, name: &str, now: u64) -> Value {
+    let username = format!("{}:{name}", now + turn.ttl_secs);
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, turn.secret.as_bytes());
+    let credential = STANDARD.encode(hmac::sign(&key, username.as_bytes()));
+    json!({"urls": turn.urls, "username": username, "credential": credential})
+}
+
+fn in_directory(directory: &str) -> Vec<Value> {
+    if directory.is_empty() {
+        return Vec::new();
+    }
+    let path = Path::new(directory).join(FILE);
+    let wrong = |problem: String| tracing::warn!(path = %path.display(), problem, "no ICE servers are read");
+    match std::fs::read(&path) {
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(servers) => return servers,
+            Err(error) => wrong(error.to_string()),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => wrong(error.to_string()),
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_those_that_the_secret_makes() {
+        let turn = Turn { urls: vec!["turn:t:3478".to_owned()], secret: "north".to_owned(), ttl_secs: 600 };
+        let made = credentials(&turn, "1-7", 1_795_358_033);
+        assert_eq!(made["username"], "1795358633:1-7");
+        // printf 1795358633:1-7 | openssl dgst -sha1 -hmac north -binary | base64
+        assert_eq!(made["credential"], "dzRbTMZug5/ZkT6Cmex6AKK8jqA=");
+    }
+
+    #[test]
+    fn the_configuration_comes_before_the_directory() {
+        let directory = std::env::temp_dir().join(format!("viderehab-ice-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut webrtc = WebRtc { working_directory: directory.display().to_string(), ..WebRtc::default() };
+        assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([]));
+        std::fs::write(directory.join(FILE), r#"[{"urls": "stun:s"}]"#).unwrap();
+        assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([{"urls": "stun:s"}]));
+        webrtc.ice_servers = vec![toml::from_str(r#"urls = ["stun:t"]"#).unwrap()];
+        assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([{"urls": ["stun:t"]}]));
+        std::fs::write(directory.join(FILE), "{").unwrap();
+        webrtc.ice_servers.clear();
+        assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([]));
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}
