@@ -9,7 +9,8 @@ import io2 from 'socket.io-client-2';
 import { io as io4 } from 'socket.io-client-4';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
-const SERVICE = process.env.VIDEREHAB_SOCKETIO_SERVICE ?? `${ROOT}target/release/examples/socketio_service`;
+/** Built by `cargo test`, as every example is. */
+const SERVICE = process.env.VIDEREHAB_SOCKETIO_SERVICE ?? `${ROOT}target/debug/examples/socketio_service`;
 const PATIENCE = 20_000;
 const MANY = 3000;
 

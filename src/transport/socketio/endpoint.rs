@@ -15,7 +15,8 @@ pub trait Endpoint: Send + Sync + 'static {
     /// The client may not; it is told the words, and the connection ends.
     fn connect(&self, auth: Option<&str>) -> Result<(), &'static str>;
 
-    /// Hands over an event, in the order in which the client sent them.
+    /// Hands over an event, in the order in which the client sent them. One that was under way may come
+    /// after the server has ended the connection; it is to have no effect.
     fn event(&self, event: Event<'_>);
 
     /// Counts a packet of the client, whatever its kind; answers how long to wait before the next is

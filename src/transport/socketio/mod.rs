@@ -4,13 +4,15 @@
 //! One [`Client`](client::Client) is one connection, whatever carries it. While it polls, a task of its
 //! own waits for the endpoint and the clock; on WebSocket the socket's task does.
 //!
-//! Why not engineioxide, which we would rather have used (0.17.9 was read): it calls the application
-//! synchronously and reads on at once, so a fast sender cannot be held to its rate; its queue counts
-//! packets, not bytes; its WebSocket writer does not look at the end of a session while it waits for a
-//! client that does not read, so neither the end nor the departure is ever told; its tasks are
-//! nobody's, so a session cannot wait for them; an unfinished upgrade ends the connection instead of
-//! the attempt; it takes no second look at a connection's version; the texts of its errors, the type of
-//! its answers to POST and its close codes are not those that clients have been tested with.
+//! Why not engineioxide, which we would rather have used (0.17.9 was read). It calls the application
+//! without waiting and reads on at once, so a fast sender cannot be held to its rate. Its queue counts
+//! packets, not bytes. Its WebSocket writer does not look at a connection's end while it waits for a
+//! client that does not read, so such a client is neither ended nor reported gone until TCP gives up.
+//! Its tasks are nobody's, so a session cannot wait for them. An upgrade that is not finished ends the
+//! connection instead of the attempt. A request of the other version is served in that version's
+//! framing. The bodies of its errors, the type of its answers to POST and the silence with which it
+//! drops what is too large are not what clients were recorded with. And it needs a newer compiler than
+//! we do.
 
 mod client;
 mod endpoint;
