@@ -1,7 +1,7 @@
 //! Socket.IO over Engine.IO 3 and 4, for any [`Endpoint`]: handshakes, polling, WebSocket, and the way
 //! from one to the other. The bytes are [`wire::socketio`](crate::wire::socketio)'s.
 //!
-//! One [`Client`](client::Client) is one connection, whatever carries it. While it polls, a task of its
+//! One `Client` is one connection, whatever carries it. While it polls, a task of its
 //! own waits for the endpoint and the clock; on WebSocket the socket's task does.
 //!
 //! Why not engineioxide, which we would rather have used (0.17.9 was read). It calls the application
