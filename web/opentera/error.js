@@ -3,6 +3,8 @@ import { t } from '../i18n.js';
 import { values } from './values.js';
 
 const KNOWN = {
+  Forbidden: 'state.denied',
+  Unauthorized: 'state.denied',
   'Unknown error': 'opentera.error.unknown',
   'Only participants can access this page. Sorry.': 'opentera.error.participants',
   'Only users can access this page. Sorry.': 'opentera.error.users',

@@ -1,48 +1,57 @@
 /** The participant's dashboard: logged in with the server, it shows the waiting room or the session. */
 import { t } from '../i18n.js';
-import { LOGGED_OUT, pageAddress, pauseAfter, sessionAddress, told } from './rules.js';
+import { pageUp } from './poll.js';
+import { answered, closed, pageAddress, pauseAfter, sessionAddress, told } from './rules.js';
 import { backend, values } from './values.js';
 
 const frame = document.getElementById('frame');
 const status = document.getElementById('status');
 
-/** How a session's page is waited for: it may not be up when the invitation comes. */
-const POLLS = 12;
-const POLL_PAUSE = 250;
+/** How long the server may take to answer, in milliseconds: as long as the service gives it. */
+const ANSWER_TIME = 10_000;
 
 let failures = 0;
-/** The invitation that is shown, or about to be; null in the waiting room. */
-let shown = null;
+/** The invitation that is shown, or about to be; null on a page of our own. */
+let invitation = null;
 
 document.getElementById('name').textContent = values.participantName ?? '';
 
 const pause = (time) => new Promise((done) => setTimeout(done, time));
 const say = (key) => (status.textContent = key ? t(key) : '');
-const page = (name, more) => (frame.src = pageAddress(name, { token: values.token, ...more }));
-const api = (path) => fetch(`${backend}/api/participant/${path}`, { headers: { Authorization: `OpenTera ${values.token}` } });
+const request = (url, options) => fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_TIME), ...options });
+const api = (path) => request(`${backend}/api/participant/${path}`, { headers: { Authorization: `OpenTera ${values.token}` } });
+
+function page(name, more) {
+  invitation = null;
+  frame.src = pageAddress(name, { token: values.token, ...more });
+}
 
 function waitingRoom(message) {
-  shown = null;
   page('participant_localview', { source: values.source ?? '', ...(message && { message: t(message) }) });
 }
 
 async function logIn() {
-  let answer;
   try {
-    answer = await api('login');
+    const answer = await api('login');
+    const { listen: address, logOut, error } = answered(answer.status, await answer.text());
+    if (address) return listen(address);
+    if (error) return refused(error);
+    if (logOut) return logInAnew();
   } catch {
     // The network is away, or the server: not the participant's fault.
-    return again();
   }
-  if (!answer.ok) {
-    if (answer.status >= 500) return again();
-    return page('participant_error', { error: (await answer.text()).trim() || String(answer.status) });
-  }
-  const { websocket_url: address } = await answer.json();
-  if (address) return listen(address);
-  // Online already, in another window or before a lost connection: that one ends.
-  await api('logout').catch(() => {});
   return again();
+}
+
+/** Whoever is online already is logged out there; the connection of that page ends. */
+async function logInAnew() {
+  await api('logout').catch(() => {});
+  return again('state.connecting');
+}
+
+function refused(error) {
+  say('');
+  page('participant_error', { error });
 }
 
 function listen(address) {
@@ -50,39 +59,30 @@ function listen(address) {
   socket.onopen = () => {
     failures = 0;
     say('');
-    if (!shown) waitingRoom();
+    if (!invitation) waitingRoom();
   };
   socket.onmessage = ({ data }) => {
     const what = told(data, values.participantUuid);
     if (what?.show) show(what.show);
     else if (what?.over) waitingRoom('opentera.over');
   };
-  socket.onclose = ({ code }) => {
-    if (code === LOGGED_OUT) return page('participant_endpoint');
-    return again();
-  };
+  socket.onclose = ({ code }) => (closed(code).bye ? page('participant_endpoint') : again());
 }
 
-async function again() {
-  say('opentera.reconnecting');
+async function again(words = 'opentera.reconnecting') {
+  say(words);
   await pause(pauseAfter(failures++));
   await logIn();
 }
 
 /** Shows a session. The same invitation comes again whenever somebody else is invited. */
 async function show(url) {
-  if (url === shown) return;
-  shown = url;
-  for (let polls = 0; polls < POLLS; polls += 1) {
-    try {
-      if ((await fetch(url, { cache: 'no-store' })).status === 200) break;
-    } catch {
-      // Of another origin, or not up yet.
-    }
-    await pause(POLL_PAUSE);
-    if (shown !== url) return;
-  }
-  frame.src = sessionAddress(url, values);
+  if (url === invitation?.url) return;
+  const mine = { url };
+  invitation = mine;
+  const wanted = () => invitation === mine;
+  if (await pageUp({ get: () => request(url), pause, wanted })) frame.src = sessionAddress(url, values);
 }
 
+say('state.connecting');
 logIn();

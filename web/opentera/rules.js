@@ -4,9 +4,40 @@
  */
 
 /** The close code of a server that has logged the participant out. */
-export const LOGGED_OUT = 4000;
+const LOGGED_OUT = 4000;
+
+/** The status of a server that is asked too often. */
+const TOO_MANY = 429;
 
 const TYPE = 'type.googleapis.com/opentera.protobuf.';
+
+/**
+ * What the answer to a login means: `{ listen: url }` for the server's websocket; `{ logOut: true }` for
+ * who is online already, in another window or before a lost connection; `{ again: true }` when the server
+ * cannot answer now; `{ error: text }` when it will not.
+ * @param {number} status
+ * @param {string} text
+ */
+export function answered(status, text) {
+  if (status >= 500 || status === TOO_MANY) return { again: true };
+  if (status !== 200) return { error: reason(status, text) };
+  const answer = json(text);
+  if (typeof answer !== 'object' || answer === null) return { again: true };
+  return answer.websocket_url ? { listen: answer.websocket_url } : { logOut: true };
+}
+
+/** What the end of the server's websocket means: `{ bye: true }` after a logout, else `{ again: true }`. */
+export const closed = (code) => (code === LOGGED_OUT ? { bye: true } : { again: true });
+
+/**
+ * Why the server did not do something, as a person may read it. It says so in a JSON string or a member
+ * of an object; a proxy's page says no more than its status does.
+ */
+function reason(status, text) {
+  const answer = json(text);
+  const words = typeof answer === 'string' ? answer : answer?.error_text ?? answer?.message;
+  return typeof words === 'string' && words.trim() ? words.trim() : String(status);
+}
 
 /**
  * What a message of the server's websocket means: `{ show: url }` for an invitation, `{ over: true }`
@@ -16,7 +47,7 @@ const TYPE = 'type.googleapis.com/opentera.protobuf.';
  * @param {string} uuid the participant's
  */
 export function told(text, uuid) {
-  const event = firstEvent(text);
+  const event = json(text)?.message?.events?.[0];
   switch (event?.['@type']) {
     case `${TYPE}JoinSessionEvent`:
       return typeof event.sessionUrl === 'string' && event.sessionUrl ? { show: event.sessionUrl } : null;
@@ -29,9 +60,9 @@ export function told(text, uuid) {
   }
 }
 
-function firstEvent(text) {
+function json(text) {
   try {
-    return JSON.parse(text)?.message?.events?.[0] ?? null;
+    return JSON.parse(text);
   } catch {
     return null;
   }
