@@ -1,9 +1,9 @@
-/** What the participant's dashboard makes of what the server says. */
+/** What the participant's dashboard and the lobby make of what the server says. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { pageUp } from '../../web/opentera/poll.js';
-import { answered, closed, pageAddress, pauseAfter, sessionAddress, told } from '../../web/opentera/rules.js';
+import { answered, closed, pageAddress, pauseAfter, sessionAddress, started, told } from '../../web/opentera/rules.js';
 
 const ME = 'bbbbbbbb-0000-4000-8000-000000000001';
 const TYPE = 'type.googleapis.com/opentera.protobuf.';
@@ -102,6 +102,23 @@ test('addresses carry names as they are', () => {
   assert.equal(new URL(address).searchParams.get('name'), 'Zoé & Léo');
   assert.equal(new URL(address).searchParams.get('key'), 'k');
   assert.equal(pageAddress('participant_error', { token: 'a.b', error: 'no & no' }), './participant_error?token=a.b&error=no+%26+no');
+});
+
+test('a session that has started is opened under the user’s name, at their own address if there is one', () => {
+  const reply = (session) => JSON.stringify({ status: 'started', session });
+  const users = 'https://h/webrtc/1/users?key=k';
+  assert.deepEqual(started(200, reply({ session_url_users: users }), {}), { url: users });
+  assert.deepEqual(started(200, reply({ session_url_users: users }), { userName: 'Zoé & Léo' }), { url: `${users}&name=Zo%C3%A9+%26+L%C3%A9o` });
+  const invitees = [{ uuid: 'x', url: 'https://h/x?key=x' }, { uuid: ME, url: 'https://h/me?key=m' }];
+  assert.deepEqual(started(200, reply({ session_url_users: users, session_invitees: invitees }), { userUuid: ME }), { url: 'https://h/me?key=m' });
+  for (const session of [undefined, null, {}]) assert.deepEqual(started(200, reply(session), { userName: 'Ann' }), { url: null });
+});
+
+test('a session that has not started says why', () => {
+  assert.deepEqual(started(200, '{"status":"error","error_text":"Cannot create process"}', {}), { failed: 'Cannot create process' });
+  assert.deepEqual(started(403, '"Forbidden"\n', {}), { failed: 'Forbidden' });
+  assert.deepEqual(started(502, '<html>', {}), { failed: '502' });
+  assert.deepEqual(started(500, '{"status":"started"}', {}), { failed: '500' });
 });
 
 test('tries to log in grow apart', () => {

@@ -111,6 +111,7 @@ export default {
   'opentera.starting': 'The session is starting…',
   'opentera.started': 'The session has started.',
   'opentera.start.failed': 'The session did not start: {reason}',
+  'opentera.unreachable': 'The server cannot be reached. Please try again.',
   'opentera.index': 'Video rehabilitation',
   'opentera.index.text': 'Sessions are opened by the links in your invitations.',
 };

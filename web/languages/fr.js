@@ -111,6 +111,7 @@ export default {
   'opentera.starting': 'La séance démarre…',
   'opentera.started': 'La séance a démarré.',
   'opentera.start.failed': 'La séance n’a pas démarré : {reason}',
+  'opentera.unreachable': 'Le serveur est injoignable. Veuillez réessayer.',
   'opentera.index': 'Réadaptation par vidéo',
   'opentera.index.text': 'Les séances s’ouvrent par les liens de vos invitations.',
 };

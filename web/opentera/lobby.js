@@ -1,5 +1,6 @@
 /** The lobby of a session: who is to come, and the button that starts it. */
 import { t } from '../i18n.js';
+import { started } from './rules.js';
 import { backend, values } from './values.js';
 
 const { session } = values;
@@ -30,21 +31,22 @@ function say(text, failed = false) {
 
 async function start() {
   say(t('opentera.starting'));
-  try {
-    const answer = await fetch(`${backend}/api/user/sessions/manager`, {
-      method: 'POST',
-      headers: { Authorization: `OpenTera ${values.token}`, 'Content-Type': 'application/json' },
-      body: JSON.stringify({ session_manage: { action: 'start', session_uuid: session.session_uuid } }),
-    });
-    const text = await answer.text();
-    const reply = answer.ok ? JSON.parse(text) : null;
-    if (reply?.status !== 'started') return say(t('opentera.start.failed', { reason: reply?.error_text ?? text }), true);
-    say(t('opentera.started'));
-    const { session_invitees: invitees, session_url_users: url } = reply.session;
-    location.assign(invitees?.find(({ uuid }) => uuid === values.userUuid)?.url ?? url);
-  } catch (error) {
-    say(t('opentera.start.failed', { reason: error.message }), true);
-  }
+  const answer = await order().catch(() => null);
+  if (!answer) return say(t('opentera.unreachable'), true);
+  const { failed, url } = started(answer.status, answer.text, values);
+  if (failed) return say(t('opentera.start.failed', { reason: failed }), true);
+  say(t('opentera.started'));
+  if (url) location.assign(url);
+}
+
+/** Orders the start; rejects if there is no answer. */
+async function order() {
+  const answer = await fetch(`${backend}/api/user/sessions/manager`, {
+    method: 'POST',
+    headers: { Authorization: `OpenTera ${values.token}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ session_manage: { action: 'start', session_uuid: session.session_uuid } }),
+  });
+  return { status: answer.status, text: await answer.text() };
 }
 
 document.getElementById('session').textContent = session.session_name ?? '';

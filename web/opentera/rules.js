@@ -1,6 +1,6 @@
 /**
- * What a participant's dashboard makes of what the server says: without a page, a socket or a clock,
- * so that it can be tested alone. Source: OpenTera's own dashboard.
+ * What a participant's dashboard and a session's lobby make of what the server says: without a page, a
+ * socket or a clock, so that it can be tested alone. Source: OpenTera's own dashboard.
  */
 
 /** The close code of a server that has logged the participant out. */
@@ -58,6 +58,21 @@ export function told(text, uuid) {
     default:
       return null;
   }
+}
+
+/**
+ * What the answer to a start means: `{ failed: why }`, or `{ url }` for the user who ordered it: their
+ * own, else that of all users, with their name; null if the answer has none.
+ * @param {number} status
+ * @param {string} text
+ * @param {{ userUuid?: string, userName?: string }} user
+ */
+export function started(status, text, { userUuid, userName }) {
+  const reply = status === 200 ? json(text) : null;
+  if (reply?.status !== 'started') return { failed: reason(status, text) };
+  const { session_invitees: invitees, session_url_users: users } = reply.session ?? {};
+  const url = invitees?.find?.(({ uuid }) => uuid === userUuid)?.url ?? users ?? null;
+  return { url: url && userName ? `${url}&${new URLSearchParams({ name: userName })}` : url };
 }
 
 function json(text) {
