@@ -21,9 +21,14 @@ const say = (key) => (status.textContent = key ? t(key) : '');
 const request = (url, options) => fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_TIME), ...options });
 const api = (path) => request(`${backend}/api/participant/${path}`, { headers: { Authorization: `OpenTera ${values.token}` } });
 
+function open(address) {
+  frame.src = address;
+  frame.hidden = false;
+}
+
 function page(name, more) {
   invitation = null;
-  frame.src = pageAddress(name, { token: values.token, ...more });
+  open(pageAddress(name, { token: values.token, ...more }));
 }
 
 function waitingRoom(message) {
@@ -81,7 +86,7 @@ async function show(url) {
   const mine = { url };
   invitation = mine;
   const wanted = () => invitation === mine;
-  if (await pageUp({ get: () => request(url), pause, wanted })) frame.src = sessionAddress(url, values);
+  if (await pageUp({ get: () => request(url), pause, wanted })) open(sessionAddress(url, values));
 }
 
 say('state.connecting');
