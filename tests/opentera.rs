@@ -89,6 +89,17 @@ impl Site {
         }
         panic!("{:?} are running, not {wanted:?}", self.running().await);
     }
+
+    /// Waits until the server has been told of every end, which comes after the end itself.
+    async fn until_none_in_progress(&self) {
+        for _ in 0..500 {
+            if self.rest.in_progress() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the server still believes that {} are in progress", self.rest.in_progress());
+    }
 }
 
 fn start(creator: i64) -> Value {
@@ -226,13 +237,8 @@ async fn what_the_server_missed_it_is_told_later() {
     assert_eq!(reply["error_text"], "Error stopping session - check server logs");
     heard.on(&topic(Role::User, &user(2))).await;
     assert_eq!(site.rest.in_progress(), 1);
-    for _ in 0..500 {
-        if site.rest.in_progress() == 0 {
-            return site.server.app.stop().await;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the server still believes that the session is in progress");
+    site.until_none_in_progress().await;
+    site.server.app.stop().await;
 }
 
 /// The RPC over HTTP commands the same sessions, with statuses that tell.
@@ -391,7 +397,7 @@ async fn creators_have_their_grace() {
     site.presence(&user(9), 2).await;
     site.presence(&user(2), 2).await;
     site.until_running(&[]).await;
-    assert_eq!(site.rest.in_progress(), 0);
+    site.until_none_in_progress().await;
     site.server.app.stop().await;
 }
 
