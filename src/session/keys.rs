@@ -1,5 +1,7 @@
 //! The keys of a session: one for each role, a personal one for each invitee.
 
+use std::collections::VecDeque;
+
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use rand::rngs::SysRng;
@@ -10,6 +12,9 @@ use crate::wire::manage::Role;
 
 /// 22 letters and digits hold 131 random bits.
 const KEY_CHARACTERS: usize = 22;
+
+/// How many of the keys that were taken are remembered.
+const TAKEN_KEYS: usize = 16;
 
 /// A secret that lets its holder into a session. URL-safe; shown by nothing.
 #[derive(Clone, Serialize, Deserialize)]
@@ -76,12 +81,15 @@ pub struct KeyRing {
     /// All roles have one key, and nobody one of their own.
     #[serde(default)]
     shared: bool,
+    /// Keys that were taken a while ago: whoever comes with one is told why.
+    #[serde(skip)]
+    taken: VecDeque<(u64, Key)>,
 }
 
 impl KeyRing {
     /// A key for each role.
     pub fn new() -> Self {
-        let mut ring = Self { entries: Vec::new(), next: NO_KEY + 1, shared: false };
+        let mut ring = Self { entries: Vec::new(), next: NO_KEY + 1, shared: false, taken: VecDeque::new() };
         for role in Role::ALL {
             ring.add(role, None);
         }
@@ -111,7 +119,17 @@ impl KeyRing {
     /// Takes an invitee's key; the number of the key it was.
     pub fn revoke(&mut self, role: Role, uuid: &str) -> Option<u64> {
         let at = self.entries.iter().position(|entry| entry.role == role && entry.uuid.as_deref() == Some(uuid))?;
-        Some(self.entries.remove(at).number)
+        let Entry { number, key, .. } = self.entries.remove(at);
+        if self.taken.len() == TAKEN_KEYS {
+            self.taken.pop_front();
+        }
+        self.taken.push_back((number, key));
+        Some(number)
+    }
+
+    /// The number of a key that was taken not long ago.
+    pub fn taken(&self, presented: &str) -> Option<u64> {
+        self.taken.iter().find(|(_, key)| key.is(presented)).map(|(number, _)| *number)
     }
 
     /// Whether the key of this number has not been taken.
@@ -186,7 +204,12 @@ mod tests {
         assert!(ring.revoke(Role::User, "bob").is_none());
         assert!(ring.revoke(Role::Participant, "bob").is_some());
         ring.invite(Role::Participant, "bob");
-        assert!(ring.check(&first).is_none());
+        assert!(ring.check(&first).is_none() && ring.taken(&first).is_some());
+        (0..TAKEN_KEYS).for_each(|_| {
+            ring.revoke(Role::Participant, "bob");
+            ring.invite(Role::Participant, "bob");
+        });
+        assert!(ring.taken(&first).is_none(), "not for ever");
     }
 
     #[test]

@@ -64,7 +64,9 @@ impl Session {
         let grant = match self.admit(request, address) {
             Presented::Grant(grant) if grant.role == role => grant,
             Presented::Braked(wait) => return too_many(wait),
-            Presented::Grant(_) | Presented::Wrong | Presented::None => return self.denied().await,
+            Presented::Grant(_) | Presented::Taken(_) | Presented::Wrong | Presented::None => {
+                return self.denied().await;
+            }
         };
         let mut response = match site {
             Some(site) => site.page(role, self.port).await,
@@ -116,7 +118,7 @@ impl Session {
                 &serde_json::json!({"status": "OK", "id_session": self.id, "role": grant.role, "peers": self.peers().len()}),
             ),
             Presented::Braked(wait) => too_many(wait),
-            Presented::Wrong | Presented::None => self.denied().await,
+            Presented::Taken(_) | Presented::Wrong | Presented::None => self.denied().await,
         }
     }
 
@@ -147,6 +149,8 @@ impl Session {
                 let keyless = self.shared.config.room_key().then(Grant::keyless);
                 (NO_KEY, Admission::Keyless, keyless)
             }
+            // Between two polls its holder has not heard yet why it ended.
+            Presented::Taken(number) => (number, Admission::Keyed, None),
             refused => return refused.unauthorized(),
         };
         let open = |carrier| match grant {
@@ -162,6 +166,9 @@ impl Session {
         let name = page::cookie_name(self.port);
         let presented = in_query.as_deref().or_else(|| cookie(request.headers(), &name));
         let Some(presented) = presented else { return Presented::None };
+        if let Some(number) = self.state().keys.taken(presented) {
+            return Presented::Taken(number);
+        }
         match self.try_key_or_wait(presented, address) {
             Ok(Some(grant)) => Presented::Grant(grant),
             Ok(None) => Presented::Wrong,
@@ -192,7 +199,9 @@ impl Session {
 /// What came of the key in a request.
 enum Presented {
     Grant(Grant),
-    /// Not a key of this session, or one no longer.
+    /// A key that was taken from its holder: what it opened is being told so.
+    Taken(u64),
+    /// Not a key of this session.
     Wrong,
     /// A wrong key of an address that has shown too many.
     Braked(Duration),
