@@ -102,7 +102,8 @@ impl Default for Turn {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IceServer {
-    /// `stun:…`, `turn:…`, `turns:…`
+    /// `stun:…`, `turn:…`, `turns:…`; one may stand alone.
+    #[serde(deserialize_with = "one_or_more")]
     pub urls: Vec<String>,
     /// For TURN.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -110,6 +111,20 @@ pub struct IceServer {
     /// For TURN; handed to every caller, so not a server's secret.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub credential: String,
+}
+
+/// A text, or a list of them.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a text or an array of texts")]
+    enum Given {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Given::deserialize(from)? {
+        Given::One(one) => vec![one],
+        Given::More(all) => all,
+    })
 }
 
 /// `[sessions]`

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::config::{Turn, WebRtc};
+use crate::config::{IceServer, Turn, WebRtc};
 
 /// The file in the working directory, an array of what browsers take.
 const FILE: &str = "ice_servers.json";
@@ -25,7 +25,7 @@ impl Ice {
     pub fn of(webrtc: &WebRtc) -> Self {
         let servers = match webrtc.ice_servers.as_slice() {
             [] => in_directory(&webrtc.working_directory),
-            named => named.iter().map(|server| json!(server)).collect(),
+            named => named.iter().map(as_browsers_take_it).collect(),
         };
         Self { servers, turn: webrtc.turn.clone() }
     }
@@ -36,6 +36,15 @@ impl Ice {
         let turn = self.turn.as_ref().map(|turn| credentials(turn, name, now));
         Value::Array(self.servers.iter().cloned().chain(turn).collect())
     }
+}
+
+/// One address stands alone, as in the original's lists.
+fn as_browsers_take_it(server: &IceServer) -> Value {
+    let mut value = json!(server);
+    if let [only] = server.urls.as_slice() {
+        value["urls"] = json!(only);
+    }
+    value
 }
 
 /// Time-limited credentials, as coturn's `use-auth-secret` checks them: the name holds when they end,
@@ -86,7 +95,7 @@ mod tests {
         std::fs::write(directory.join(FILE), r#"[{"urls": "stun:s"}]"#).unwrap();
         assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([{"urls": "stun:s"}]));
         webrtc.ice_servers = vec![toml::from_str(r#"urls = ["stun:t"]"#).unwrap()];
-        assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([{"urls": ["stun:t"]}]));
+        assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([{"urls": "stun:t"}]));
         std::fs::write(directory.join(FILE), "{").unwrap();
         webrtc.ice_servers.clear();
         assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([]));

@@ -27,15 +27,20 @@ pub const TOKEN: &str = "a token for the tests alone";
 /// A configuration on free ports, all in memory. The ports of the pool are not probed: one that is
 /// taken is passed over, which is the pool's task.
 pub fn config() -> Config {
+    config_of(16)
+}
+
+/// Likewise, with so many ports in the pool, which are no other server's of this process.
+pub fn config_of(sessions: u16) -> Config {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let number = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+    let next = u32::from(NEXT.fetch_add(sessions, Ordering::Relaxed));
     let mut config = Config::default();
     config.server.listen = ([127, 0, 0, 1], 0).into();
     config.server.data_dir = String::new();
     config.server.admin_token = TOKEN.to_owned();
     // Below the ports that the system gives to clients.
-    config.webrtc.local_base_port = 10_000 + ((std::process::id() * 199 + number * 16) % 20_000) as u16;
-    config.webrtc.max_sessions = 16;
+    config.webrtc.local_base_port = 10_000 + ((std::process::id() * 199 + next) % 20_000) as u16;
+    config.webrtc.max_sessions = sessions;
     config
 }
 
