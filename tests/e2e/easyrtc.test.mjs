@@ -1,0 +1,185 @@
+/**
+ * The unmodified open-easyrtc client in Chromium, with media both ways: first against the open-easyrtc
+ * server, so that the test is known to test, then through viderehab.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { PATIENCE, launch, visitor } from './support/browser.mjs';
+import { startNginx } from './support/nginx.mjs';
+import { Server, freePort } from './support/server.mjs';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const CLIENTS = { 'socket.io-client 2': 'socket.io-client-2', 'socket.io-client 4': 'socket.io-client-4' };
+const TIMEOUT = { timeout: 120_000 };
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+/** A working directory as an OpenTera site has one, with this version of the client. */
+function workingDirectory(client) {
+  const directory = mkdtempSync(join(tmpdir(), 'viderehab-site-'));
+  const copy = (from, to) => {
+    mkdirSync(dirname(join(directory, to)), { recursive: true });
+    copyFileSync(join(HERE, from), join(directory, to));
+  };
+  copy('easyrtc/page.html', 'protected/index_users.html');
+  copy('easyrtc/page.html', 'protected/index_participants.html');
+  copy('easyrtc/page.js', 'static/js/page.js');
+  copy('node_modules/webrtc-adapter/out/adapter.js', 'static/js/adapter.js');
+  copy(`node_modules/${client}/dist/socket.io.js`, 'static/js/socket.io.js');
+  writeFileSync(join(directory, 'static/denied.html'), '<!doctype html><title>denied</title>not yours');
+  mkdirSync(join(directory, 'node_modules'));
+  symlinkSync(join(HERE, 'node_modules/open-easyrtc'), join(directory, 'node_modules/open-easyrtc'));
+  return { directory, remove: () => rmSync(directory, { recursive: true }) };
+}
+
+/** The real server with the pages of this directory. */
+async function startReference(directory) {
+  const child = spawn(process.execPath, [join(HERE, 'easyrtc/server.mjs'), directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [url] = await once(createInterface({ input: child.stdout }), 'line');
+  return {
+    url,
+    async stop() {
+      child.kill();
+      await once(child, 'exit');
+    },
+  };
+}
+
+/** Runs a test with a viderehab that serves such a directory. */
+async function withSite(client, settings, run) {
+  const site = workingDirectory(client);
+  const server = await Server.start({ VIDEREHAB_WEBRTC__WORKING_DIRECTORY: site.directory, ...settings });
+  try {
+    await run(server, site.directory);
+  } catch (error) {
+    console.error(server.log);
+    throw error;
+  } finally {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    await server.stop();
+    site.remove();
+  }
+}
+
+/** Calls one of the page's functions; its promise's value. */
+const ask = (page, name, ...rest) => page.evaluate(([name, rest]) => window.page[name](...rest), [name, rest]);
+const told = (page) => page.evaluate(() => window.told);
+const until = (page, what, argument) => page.waitForFunction(what, argument, { timeout: PATIENCE });
+const others = (page, room, wanted) =>
+  until(page, ([room, wanted]) => String(told.occupants[room]) === String(wanted), [room, wanted]);
+const said = (page, wanted) =>
+  until(page, (wanted) => told.heard.some((one) => JSON.stringify(one) === JSON.stringify(wanted)), wanted);
+
+/** Waits until the frames of this peer's video grow. */
+async function sees(page, peer) {
+  const frames = (peer) => document.getElementById(peer)?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
+  const before = await page.evaluate(frames, peer);
+  await until(page, ([peer, before]) =>
+    (document.getElementById(peer)?.getVideoPlaybackQuality().totalVideoFrames ?? 0) > before + 5, [peer, before]);
+}
+
+/** Opens a page and connects it; its id is `page.id`. */
+async function enter(url) {
+  const page = await visitor(browser);
+  await page.goto(url);
+  await ask(page, 'media');
+  page.id = await ask(page, 'connect');
+  return page;
+}
+
+/** All that an application does with the library, at whatever server serves these two pages. */
+async function everything(annUrl, bobUrl) {
+  const [ann, bob] = [await enter(annUrl), await enter(bobUrl)];
+  await others(ann, 'default', [bob.id]);
+  await others(bob, 'default', [ann.id]);
+
+  await ask(bob, 'call', ann.id);
+  await Promise.all([sees(ann, bob.id), sees(bob, ann.id)]);
+  const tracks = await ann.$eval('video', (video) => video.srcObject.getTracks().map((track) => track.kind).sort());
+  assert.deepEqual(tracks, ['audio', 'video']);
+
+  const data = { text: 'héllo 😀', list: [1, null], nested: {} };
+  assert.deepEqual(await ask(ann, 'say', bob.id, 'greeting', data), { msgType: 'ack' });
+  await said(bob, [ann.id, 'greeting', data]);
+  await ask(bob, 'say', { targetRoom: 'default' }, 'to all', 1);
+  await said(ann, [bob.id, 'to all', 1]);
+  const nobody = await ask(ann, 'say', 'nobody', 'greeting', data);
+  assert.equal(nobody.msgData.errorCode, 'MSG_REJECT_GEN_FAIL');
+
+  await ask(ann, 'join', 'side');
+  assert.deepEqual(await ask(bob, 'rooms'), ['default', 'side']);
+  await ask(bob, 'join', 'side');
+  await others(ann, 'side', [bob.id]);
+  await ask(bob, 'leave', 'side');
+  await others(ann, 'side', []);
+  await sees(bob, ann.id);
+
+  await bob.evaluate((id) => easyrtc.hangup(id), ann.id);
+  await until(ann, () => document.querySelector('video') === null);
+  await bob.close();
+  await others(ann, 'default', []);
+  assert.deepEqual(ann.errors, []);
+}
+
+for (const [name, client] of Object.entries(CLIENTS)) {
+  test(`${name}: a call through open-easyrtc itself`, TIMEOUT, async () => {
+    const site = workingDirectory(client);
+    const reference = await startReference(site.directory);
+    try {
+      await everything(reference.url, reference.url);
+    } finally {
+      await Promise.all(browser.contexts().map((context) => context.close()));
+      await reference.stop();
+      site.remove();
+    }
+  });
+
+  test(`${name}: a call through viderehab`, TIMEOUT, () => withSite(client, {}, async (server) => {
+    const session = await server.session('bob');
+    await everything(session.url('ann'), session.url('bob'));
+  }));
+
+  test(`${name}: a call through viderehab behind nginx`, TIMEOUT, async () => {
+    const port = await freePort();
+    await withSite(client, { VIDEREHAB_SERVER__PUBLIC_URL: `http://127.0.0.1:${port}` }, async (server) => {
+      const nginx = await startNginx({ port, manager: new URL(server.url).port });
+      try {
+        const session = await server.session('bob');
+        await everything(session.url('ann'), session.url('bob'));
+      } finally {
+        await nginx.stop();
+      }
+    });
+  });
+
+  test(`${name}: out when removed, back after a restart`, TIMEOUT, () => withSite(client, {}, async (server) => {
+    const session = await server.session('bob', 'cid');
+    const [ann, bob, cid] = [await enter(session.url('ann')), await enter(session.url('bob')), await enter(session.url('cid'))];
+    await others(ann, 'default', [bob.id, cid.id]);
+    await server.manage('remove', { id_session: session.id, session_participants: ['cid'] });
+    await until(cid, () => told.lost === 1);
+    await others(ann, 'default', [bob.id]);
+    await server.kill();
+    await until(ann, () => told.lost === 1);
+    await server.launch();
+    // The library logs in again by itself, under another name.
+    for (const page of [ann, bob]) {
+      await until(page, (old) => easyrtc.webSocketConnected && easyrtc.myEasyrtcid && easyrtc.myEasyrtcid !== old, page.id);
+      page.id = await page.evaluate(() => easyrtc.myEasyrtcid);
+    }
+    await others(ann, 'default', [bob.id]);
+    await ask(bob, 'call', ann.id);
+    await Promise.all([sees(ann, bob.id), sees(bob, ann.id)]);
+    assert.equal(await cid.evaluate(() => Boolean(easyrtc.webSocket?.connected)), false);
+  }));
+}
