@@ -5,46 +5,27 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { PATIENCE, launch, visitor } from './support/browser.mjs';
+import { launch } from './support/browser.mjs';
+import { ask, enter, others, said, sees, until, withSite, workingDirectory } from './support/easyrtc.mjs';
 import { startNginx } from './support/nginx.mjs';
-import { Server, freePort } from './support/server.mjs';
+import { freePort } from './support/server.mjs';
 
-const HERE = dirname(fileURLToPath(import.meta.url));
+const REFERENCE = fileURLToPath(new URL('easyrtc/server.mjs', import.meta.url));
 const CLIENTS = { 'socket.io-client 2': 'socket.io-client-2', 'socket.io-client 4': 'socket.io-client-4' };
 const TIMEOUT = { timeout: 120_000 };
 
 let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
-
-/** A working directory as an OpenTera site has one, with this version of the client. */
-function workingDirectory(client) {
-  const directory = mkdtempSync(join(tmpdir(), 'viderehab-site-'));
-  const copy = (from, to) => {
-    mkdirSync(dirname(join(directory, to)), { recursive: true });
-    copyFileSync(join(HERE, from), join(directory, to));
-  };
-  copy('easyrtc/page.html', 'protected/index_users.html');
-  copy('easyrtc/page.html', 'protected/index_participants.html');
-  copy('easyrtc/page.js', 'static/js/page.js');
-  copy('node_modules/webrtc-adapter/out/adapter.js', 'static/js/adapter.js');
-  copy(`node_modules/${client}/dist/socket.io.js`, 'static/js/socket.io.js');
-  writeFileSync(join(directory, 'static/denied.html'), '<!doctype html><title>denied</title>not yours');
-  mkdirSync(join(directory, 'node_modules'));
-  symlinkSync(join(HERE, 'node_modules/open-easyrtc'), join(directory, 'node_modules/open-easyrtc'));
-  return { directory, remove: () => rmSync(directory, { recursive: true }) };
-}
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
 /** The real server with the pages of this directory. */
 async function startReference(directory) {
-  const child = spawn(process.execPath, [join(HERE, 'easyrtc/server.mjs'), directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [REFERENCE, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [url] = await once(createInterface({ input: child.stdout }), 'line');
   return {
     url,
@@ -55,51 +36,9 @@ async function startReference(directory) {
   };
 }
 
-/** Runs a test with a viderehab that serves such a directory. */
-async function withSite(client, settings, run) {
-  const site = workingDirectory(client);
-  const server = await Server.start({ VIDEREHAB_WEBRTC__WORKING_DIRECTORY: site.directory, ...settings });
-  try {
-    await run(server, site.directory);
-  } catch (error) {
-    console.error(server.log);
-    throw error;
-  } finally {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    await server.stop();
-    site.remove();
-  }
-}
-
-/** Calls one of the page's functions; its promise's value. */
-const ask = (page, name, ...rest) => page.evaluate(([name, rest]) => window.page[name](...rest), [name, rest]);
-const told = (page) => page.evaluate(() => window.told);
-const until = (page, what, argument) => page.waitForFunction(what, argument, { timeout: PATIENCE });
-const others = (page, room, wanted) =>
-  until(page, ([room, wanted]) => String(told.occupants[room]) === String(wanted), [room, wanted]);
-const said = (page, wanted) =>
-  until(page, (wanted) => told.heard.some((one) => JSON.stringify(one) === JSON.stringify(wanted)), wanted);
-
-/** Waits until the frames of this peer's video grow. */
-async function sees(page, peer) {
-  const frames = (peer) => document.getElementById(peer)?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
-  const before = await page.evaluate(frames, peer);
-  await until(page, ([peer, before]) =>
-    (document.getElementById(peer)?.getVideoPlaybackQuality().totalVideoFrames ?? 0) > before + 5, [peer, before]);
-}
-
-/** Opens a page and connects it; its id is `page.id`. */
-async function enter(url) {
-  const page = await visitor(browser);
-  await page.goto(url);
-  await ask(page, 'media');
-  page.id = await ask(page, 'connect');
-  return page;
-}
-
 /** All that an application does with the library, at whatever server serves these two pages. */
 async function everything(annUrl, bobUrl) {
-  const [ann, bob] = [await enter(annUrl), await enter(bobUrl)];
+  const [ann, bob] = [await enter(browser, annUrl), await enter(browser, bobUrl)];
   await others(ann, 'default', [bob.id]);
   await others(bob, 'default', [ann.id]);
 
@@ -138,7 +77,6 @@ for (const [name, client] of Object.entries(CLIENTS)) {
     try {
       await everything(reference.url, reference.url);
     } finally {
-      await Promise.all(browser.contexts().map((context) => context.close()));
       await reference.stop();
       site.remove();
     }
@@ -164,7 +102,7 @@ for (const [name, client] of Object.entries(CLIENTS)) {
 
   test(`${name}: out when removed, back after a restart`, TIMEOUT, () => withSite(client, {}, async (server) => {
     const session = await server.session('bob', 'cid');
-    const [ann, bob, cid] = [await enter(session.url('ann')), await enter(session.url('bob')), await enter(session.url('cid'))];
+    const [ann, bob, cid] = [await enter(browser, session.url('ann')), await enter(browser, session.url('bob')), await enter(browser, session.url('cid'))];
     await others(ann, 'default', [bob.id, cid.id]);
     await server.manage('remove', { id_session: session.id, session_participants: ['cid'] });
     await until(cid, () => told.lost === 1);
