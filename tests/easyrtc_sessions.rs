@@ -1,0 +1,287 @@
+//! What EasyRTC never had, guarded sockets, and what an OpenTera site has, pages of its own.
+
+#[path = "support/server.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use server::{Peer, SOON, Server, Started, config, open, send, start};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// How soon whoever is put out is out.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// The path of a session's Socket.IO.
+fn path(session: &Started, query: &str) -> String {
+    format!("/websocket/{}/?{query}", session.address().port())
+}
+
+/// The next text, `None` when the server has closed.
+async fn text(peer: &mut Peer) -> Option<String> {
+    loop {
+        match tokio::time::timeout(SOON, peer.socket.next()).await.expect("something in time") {
+            Some(Ok(Message::Text(text))) => return Some(text.to_string()),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+            Some(Ok(_)) => {}
+        }
+    }
+}
+
+/// What comes until the server closes.
+async fn rest(peer: &mut Peer) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Some(text) = text(peer).await {
+        all.push(text);
+    }
+    all
+}
+
+/// A client of Engine.IO 3 that has its easyrtcid.
+async fn enter(session: &Started, key: &str) -> (Peer, String) {
+    let path = path(session, &format!("EIO=3&transport=websocket&key={key}"));
+    let mut peer = open(session.address(), &path).await.expect("the key opens the socket");
+    assert!(text(&mut peer).await.unwrap().starts_with("0{"));
+    assert_eq!(text(&mut peer).await.unwrap(), "40");
+    let auth = json!({"msgType": "authenticate", "msgData": {"apiVersion": "1", "applicationName": "OpenTera"}});
+    peer.say(format!("420[\"easyrtcAuth\",{auth}]")).await;
+    let token = text(&mut peer).await.unwrap();
+    let token: Value = serde_json::from_str(token.strip_prefix("430").expect("the acknowledgement")).unwrap();
+    (peer, token[0]["msgData"]["easyrtcid"].as_str().expect("a name").to_owned())
+}
+
+/// A client of Engine.IO 3 by polling, whose poll is answered when something comes; its path.
+async fn poll(session: &Started, key: &str) -> String {
+    let address = session.address();
+    let first = path(session, &format!("EIO=3&transport=polling&key={key}"));
+    let greeting = send(address, Method::GET, &first, &[], String::new()).await.text();
+    let sid = greeting.split('"').nth(3).expect("a sid").to_owned();
+    let path = format!("{first}&sid={sid}");
+    assert_eq!(send(address, Method::GET, &path, &[], String::new()).await.text(), "2:40");
+    path
+}
+
+async fn status(opened: Result<Peer, Error>) -> u16 {
+    match opened {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => 101,
+    }
+}
+
+/// What a client of Engine.IO 4 is answered on its CONNECT with this payload.
+async fn connect(session: &Started, payload: &str) -> (Peer, String) {
+    let path = path(session, "EIO=4&transport=websocket");
+    let mut peer = open(session.address(), &path).await.expect("Engine.IO 4 may bring its key later");
+    assert!(text(&mut peer).await.unwrap().starts_with("0{"));
+    peer.say(format!("40{payload}")).await;
+    let answer = text(&mut peer).await.expect("an answer");
+    (peer, answer)
+}
+
+#[tokio::test]
+async fn without_a_key_nothing_is_seen() {
+    let server = start(config()).await;
+    let (session, other) = (server.session().await, server.session().await);
+    let (mut ann, _) = enter(&session, &session.key("ann")).await;
+    for query in ["EIO=3&transport=websocket", "EIO=3&transport=polling", "EIO=4&transport=websocket&key=wrong"] {
+        let path = path(&session, query);
+        if query.contains("polling") {
+            let answer = send(session.address(), Method::GET, &path, &[], String::new()).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{query}");
+        } else {
+            assert_eq!(status(open(session.address(), &path).await).await, 401, "{query}");
+        }
+    }
+    let theirs = json!({"key": other.key("ann")}).to_string();
+    for payload in ["", "{}", r#"{"key":""}"#, r#"{"key":["a"]}"#, &theirs] {
+        let (mut peer, answer) = connect(&session, payload).await;
+        assert!(answer.starts_with("44{"), "{payload}: {answer}");
+        // It is no member, whatever it says.
+        let auth = json!({"msgType": "authenticate", "msgData": {"apiVersion": "1"}});
+        let _ = peer.socket.send(Message::text(format!("420[\"easyrtcAuth\",{auth}]"))).await;
+        assert_eq!(rest(&mut peer).await, [""; 0], "{payload}");
+    }
+    ann.hears_nothing().await;
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_comes_by_query_cookie_or_payload() {
+    let server = start(config()).await;
+    let session = server.session().await;
+    let (mut ann, _) = enter(&session, &session.key("ann")).await;
+    let (_paid, answer) = connect(&session, &json!({"key": session.key("bob")}).to_string()).await;
+    assert!(answer.starts_with("40{"), "{answer}");
+    let cookie = format!("viderehab_{}={}", session.address().port(), session.key("bob"));
+    let polling = path(&session, "EIO=3&transport=polling");
+    let answer = send(session.address(), Method::GET, &polling, &[("cookie", &cookie)], String::new()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let (_bob, id) = enter(&session, &session.role_key("participants")).await;
+    assert!(text(&mut ann).await.unwrap().contains(&id), "whoever comes is announced");
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn a_removed_client_is_out_at_once_and_stays_away() {
+    let server = start(config()).await;
+    let session = server
+        .started(json!({"action": "start", "id_session": 0, "session_users": ["ann"], "session_participants": ["bob", "cid"]}))
+        .await;
+    let (mut ann, _) = enter(&session, &session.key("ann")).await;
+    let (mut bob, id) = enter(&session, &session.key("bob")).await;
+    assert!(text(&mut ann).await.unwrap().contains(&id));
+    let (address, parked) = (session.address(), poll(&session, &session.key("cid")).await);
+    let polled = tokio::spawn(async move { send(address, Method::GET, &parked, &[], String::new()).await });
+    // The poll is to wait already; if it comes later, it hears the same.
+    tokio::time::sleep(AT_ONCE).await;
+    let since = Instant::now();
+    let removal = json!({"action": "remove", "id_session": session.id(), "session_participants": ["bob", "cid"]});
+    server.manage(removal).await;
+    assert_eq!(rest(&mut bob).await, ["41"]);
+    let left: Value = loop {
+        let told = text(&mut ann).await.unwrap();
+        if told.contains("clientListDelta\":{\"removeClient") {
+            break serde_json::from_str(told.strip_prefix("42").unwrap()).unwrap();
+        }
+        assert!(told.contains("updateClient"), "a newcomer is announced more than once, and nothing else: {told}");
+    };
+    let delta = &left[1]["msgData"]["roomData"]["default"]["clientListDelta"];
+    assert_eq!(delta["removeClient"], json!({&id: {"easyrtcid": id}}), "{left}");
+    assert!(since.elapsed() < AT_ONCE, "{:?}", since.elapsed());
+    assert_eq!(polled.await.unwrap().text(), "2:41");
+    let again = path(&session, &format!("EIO=3&transport=websocket&key={}", session.key("bob")));
+    assert_eq!(status(open(session.address(), &again).await).await, 401);
+    let (_, answer) = connect(&session, &json!({"key": session.key("bob")}).to_string()).await;
+    assert!(answer.starts_with("44{"), "{answer}");
+    ann.hears_nothing().await;
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_says_goodbye_and_a_restart_does_not() {
+    let server = start(config()).await;
+    let (stopped, kept) = (server.session().await, server.session().await);
+    let (mut ann, _) = enter(&stopped, &stopped.key("ann")).await;
+    let (mut bob, _) = enter(&kept, &kept.key("bob")).await;
+    let since = Instant::now();
+    server.manage(json!({"action": "stop", "id_session": stopped.id()})).await;
+    assert_eq!(rest(&mut ann).await, ["41"]);
+    assert!(since.elapsed() < AT_ONCE, "{:?}", since.elapsed());
+    bob.hears_nothing().await;
+    server.app.stop().await;
+    assert_eq!(rest(&mut bob).await, [""; 0], "Socket.IO's clients come back by themselves");
+}
+
+/// A site's directory as its server.js finds it.
+struct Site(PathBuf);
+
+impl Site {
+    fn new(name: &str) -> Self {
+        let site = Self(std::env::temp_dir().join(format!("viderehab-site-{name}-{}", std::process::id())));
+        site.file("protected/index_users.html", "<p>users <%= teraplus_port %></p>");
+        site.file("protected/index_participants.html", "<p>participants <%=teraplus_port%></p>");
+        site.file("static/denied.html", "not yours");
+        site.file("static/js/app.js", "let app;");
+        site.file("static/.hidden", "hidden");
+        site.file("node_modules/open-easyrtc/api/easyrtc.js", "let easyrtc;");
+        site.file("node_modules/open-easyrtc/package.json", "{}");
+        site.file("secret.txt", "secret");
+        site
+    }
+
+    fn file(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    async fn serve(&self) -> Server {
+        let mut config = config();
+        config.webrtc.working_directory = self.path().display().to_string();
+        start(config).await
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn a_working_directory_is_served_as_its_server_did() {
+    let site = Site::new("served");
+    let server = site.serve().await;
+    let session = server.session().await;
+    let port = session.address().port();
+    let (users, participants) = (session.role_key("users"), session.role_key("participants"));
+    let devices = session.role_key("devices");
+    for (path, status, body) in [
+        (format!("/users?key={users}"), 200, format!("<p>users {port}</p>")),
+        (format!("/USERS/?key={users}"), 200, format!("<p>users {port}</p>")),
+        (format!("/participants?key={participants}"), 200, format!("<p>participants {port}</p>")),
+        (format!("/devices?key={devices}"), 200, format!("<p>participants {port}</p>")),
+        (format!("/users?key={participants}"), 403, "not yours".to_owned()),
+        ("/users".to_owned(), 403, "not yours".to_owned()),
+        ("/js/app.js".to_owned(), 200, "let app;".to_owned()),
+        ("/easyrtc/easyrtc.js".to_owned(), 200, "let easyrtc;".to_owned()),
+        ("/denied.html".to_owned(), 200, "not yours".to_owned()),
+    ] {
+        let answer = send(session.address(), Method::GET, &path, &[], String::new()).await;
+        assert_eq!((answer.status.as_u16(), answer.text()), (status, body.clone()), "{path}");
+        // The front door leads to the same, also where it hands on a prefix.
+        let answer = server.get(&format!("/webrtc/{port}{path}")).await;
+        assert_eq!((answer.status.as_u16(), answer.text()), (status, body), "{path}");
+    }
+    let answer = send(session.address(), Method::GET, &format!("/status?key={users}"), &[], String::new()).await;
+    assert_eq!(answer.json()["status"], "OK");
+    let answer = send(session.address(), Method::GET, &format!("/users?key={users}"), &[], String::new()).await;
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+    let ours = format!("viderehab_{port}={users}; Path=/websocket/{port}/; HttpOnly; SameSite=Strict");
+    assert!(cookies.contains(&&*ours), "{cookies:?}");
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_a_working_directory() {
+    let site = Site::new("paths");
+    let server = site.serve().await;
+    let session = server.session().await;
+    let up = ["..", "%2e%2e", "%2E.", "..%2f", "..%5c", "..\\", "%252e%252e", "..%00", "js/../..", "easyrtc/.."];
+    let targets =
+        ["secret.txt", "protected/index_users.html", "node_modules/open-easyrtc/package.json", "package.json"];
+    let mut paths: Vec<String> = up.iter().flat_map(|up| targets.map(|target| format!("/{up}/{target}"))).collect();
+    paths.extend(
+        ["/.hidden", "/protected/index_users.html", "/static/js/app.js", "//etc/passwd", "/js", "/js/", "/nothing"]
+            .map(str::to_owned),
+    );
+    paths.push(format!("/{}", site.path().join("secret.txt").display()));
+    for path in &paths {
+        // A client library would tidy the path up: it goes out as it stands.
+        let answer = raw(session.address(), path).await;
+        assert!(answer.starts_with("HTTP/1.1 404 ") || answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
+    }
+    server.app.stop().await;
+}
+
+/// The answer to a path that is sent byte for byte.
+async fn raw(address: std::net::SocketAddr, path: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(SOON, stream.read_to_end(&mut answer)).await.expect("an answer in time").unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
