@@ -23,7 +23,7 @@ pub struct Origins {
 impl Origins {
     /// `allowed`: origins such as `https://clinic.example`; `*` allows every one, `null` included.
     pub fn new(allowed: impl IntoIterator<Item = String>) -> Self {
-        let allowed = allowed.into_iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase());
+        let allowed = allowed.into_iter().map(|origin| as_browsers_send(origin.trim_end_matches('/')));
         Self { allowed: allowed.collect() }
     }
 
@@ -32,7 +32,7 @@ impl Origins {
     pub fn judge<'a>(&self, headers: &'a HeaderMap) -> Origin<'a> {
         let Some(value) = headers.get(ORIGIN) else { return Origin::Absent };
         let Ok(origin) = value.to_str() else { return Origin::Foreign };
-        let folded = origin.to_ascii_lowercase();
+        let folded = as_browsers_send(origin);
         if self.allowed.iter().any(|allowed| allowed == "*" || *allowed == folded) || is_own_host(&folded, headers) {
             Origin::Allowed(origin)
         } else {
@@ -41,10 +41,21 @@ impl Origins {
     }
 }
 
+/// The default port is left out, and everything is in lower case.
+fn as_browsers_send(origin: &str) -> String {
+    let mut origin = origin.to_ascii_lowercase();
+    for (scheme, port) in [("https://", ":443"), ("http://", ":80")] {
+        if origin.starts_with(scheme) && origin.ends_with(port) {
+            origin.truncate(origin.len() - port.len());
+        }
+    }
+    origin
+}
+
 fn is_own_host(origin: &str, headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
-    let stripped = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    stripped.is_some_and(|origin_host| origin_host.eq_ignore_ascii_case(host))
+    // A proxy may name the port although it is the scheme's own.
+    ["http://", "https://"].iter().any(|scheme| as_browsers_send(&format!("{scheme}{host}")) == origin)
 }
 
 #[cfg(test)]
@@ -68,6 +79,8 @@ mod tests {
         assert!(judge(Some("https://A:1"), "a:1", &[]));
         assert!(judge(Some("https://clinic.example"), "a:1", &["https://Clinic.example/"]));
         assert!(judge(Some("null"), "a:1", &["*"]));
+        assert!(judge(Some("https://clinic.example"), "a:1", &["https://clinic.example:443"]));
+        assert!(judge(Some("https://a"), "a:443", &[]) && judge(Some("http://a:80"), "a", &[]));
     }
 
     #[test]
@@ -76,5 +89,6 @@ mod tests {
         assert!(!judge(Some("http://a:2"), "a:1", &[]));
         assert!(!judge(Some("null"), "a:1", &["https://clinic.example"]));
         assert!(!judge(Some("ftp://a:1"), "a:1", &[]));
+        assert!(!judge(Some("http://a:443"), "a", &[]) && !judge(Some("https://a:8443"), "a", &[]));
     }
 }
