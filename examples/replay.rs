@@ -1,29 +1,34 @@
 //! Replays recorded conversations and tells of each in a line.
 //!
 //! `cargo run --example replay -- videre DIRECTORY` starts the program, built beforehand in the same
-//! profile; `-- opentera DIRECTORY` likewise, with a redis-server for each recording; and
-//! `-- sockjs DIRECTORY` starts the services of the SockJS test suite. Against servers that
+//! profile; `-- easyrtc DIRECTORY` likewise, over WebSocket and polling of both versions of Engine.IO;
+//! `-- opentera DIRECTORY` likewise, with a redis-server for each recording; and `-- sockjs DIRECTORY` starts the services of the SockJS test suite. Against servers that
 //! run already: `-- videre DIRECTORY --manager http://HOST:PORT --token TOKEN` and `-- sockjs DIRECTORY
 //! --server HOST:PORT`. Sessions are reached at their own ports; `--way ws` opens raw WebSockets at
 //! `/ws` there, `--way front-door` goes through the manager's port.
 
 #[path = "../tests/support/binary.rs"]
 mod binary;
+#[path = "../tests/easyrtc/mod.rs"]
+#[allow(dead_code)] // the rules alone are replayed by tests
+mod easyrtc;
 #[allow(dead_code)] // the tests spoil recordings with it, too
 #[path = "../tests/replay/mod.rs"]
 mod replay;
 #[path = "../tests/support/sockjs_services.rs"]
 mod sockjs_services;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use binary::Binary;
 use replay::target::{Address, Manager, Way};
-use replay::{Kind, Outcome, Target};
+use replay::{Kind, Outcome, Target, Verdict};
 
 const USAGE: &str = "usage: replay videre DIRECTORY [--manager URL --token TOKEN] [--way port|ws|front-door]\n       \
-                     replay sockjs DIRECTORY [--server HOST:PORT]\n       replay opentera DIRECTORY";
+                     replay sockjs DIRECTORY [--server HOST:PORT]\n       replay easyrtc|opentera DIRECTORY";
 /// The largest recorded packet is of a megabyte; rates are not what recordings are about.
 const LIMITS: &str = "[limits]\nmessage_bytes = 4000000\nlog_bytes = 16000000\npackets_per_second = 0\n\
                       bytes_per_second = 0\nconnections_per_address = 0\n";
@@ -49,6 +54,9 @@ async fn run(arguments: Vec<String>) -> Result<usize, String> {
     let [kind, directory, ..] = arguments.as_slice() else { return Err(USAGE.into()) };
     if kind == "opentera" {
         return told(&replay::opentera::run(Path::new(directory), &program()?).await?);
+    }
+    if kind == "easyrtc" {
+        return told(&all_ways(Path::new(directory))?);
     }
     let way = match option("--way").as_deref() {
         None | Some("port") => Way::Port,
@@ -77,6 +85,31 @@ async fn run(arguments: Vec<String>) -> Result<usize, String> {
     };
     let outcomes = replay::run(Path::new(directory), kind, target).await?;
     told(&outcomes)
+}
+
+/// EasyRTC's recordings in every way that clients connect; their servers had these ICE servers.
+fn all_ways(directory: &Path) -> Result<Vec<Outcome>, String> {
+    const ICE: &str = r#"[{urls = ["stun:127.0.0.1:3478"]}, {urls = ["turn:127.0.0.1:3478?transport=udp"], username = "user", credential = "pass"}]"#;
+    let recordings = easyrtc::suite::recordings(directory);
+    let mut servers = HashMap::new();
+    for capacity in recordings.iter().map(|recording| recording.capacity) {
+        if let Entry::Vacant(place) = servers.entry(capacity) {
+            let limits = format!("{LIMITS}room_peers = {capacity}\n");
+            place.insert(Binary::start(&program()?, &limits, &[("VIDEREHAB_WEBRTC__ICE_SERVERS", ICE)])?);
+        }
+    }
+    let mut outcomes = Vec::new();
+    for way in easyrtc::live::WAYS {
+        let server = |capacity| {
+            let binary: &Binary = &servers[&capacity];
+            (binary.url.trim_start_matches("http://").to_owned(), binary.token.clone())
+        };
+        for one in easyrtc::suite::run(&recordings, way, server) {
+            let verdict = one.result.map_or_else(Verdict::Failed, |()| Verdict::Ok);
+            outcomes.push(Outcome { name: format!("{} by {way}", one.name), verdict });
+        }
+    }
+    Ok(outcomes)
 }
 
 /// Tells of each, and gives the number of failures.

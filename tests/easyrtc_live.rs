@@ -8,10 +8,8 @@ mod server;
 
 use std::path::Path;
 
-use easyrtc::live::{Live, WAYS, Way};
-use easyrtc::recording::Recording;
-use easyrtc::replay;
-use easyrtc::treatments::treated;
+use easyrtc::live::{WAYS, Way};
+use easyrtc::suite;
 use viderehab::config::Config;
 
 /// The servers that the recorded one was configured with; rates are not what recordings are about.
@@ -34,18 +32,17 @@ fn config(capacity: usize) -> Config {
 
 async fn as_recorded(way: Way) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/easyrtc");
-    let mut recordings = Recording::all(&directory);
-    let of_the_wire = ["transport-", "32-", "33-"];
-    recordings.retain(|one| !of_the_wire.iter().any(|start| one.name.starts_with(start)));
-    let recordings: Vec<Recording> = recordings.into_iter().flat_map(treated).collect();
+    let recordings = suite::recordings(&directory);
     assert_eq!(recordings.len(), 24 + 17, "all were found");
     let (usual, small) = (server::start(config(100)).await, server::start(config(2)).await);
-    let mut tasks = tokio::task::JoinSet::new();
-    for one in recordings {
-        let manager = if one.capacity == 2 { small.address } else { usual.address }.to_string();
-        tasks.spawn_blocking(move || replay(&one, &mut Live::start(&manager, server::TOKEN, way)));
-    }
-    let failed: Vec<String> = tasks.join_all().await.into_iter().filter_map(Result::err).collect();
+    let addresses = [usual.address.to_string(), small.address.to_string()];
+    let replays = tokio::task::spawn_blocking(move || {
+        suite::run(&recordings, way, |capacity| {
+            (addresses[usize::from(capacity == 2)].clone(), server::TOKEN.to_owned())
+        })
+    });
+    let replayed = replays.await.unwrap();
+    let failed: Vec<String> = replayed.into_iter().filter_map(|one| one.result.err()).collect();
     assert!(failed.is_empty(), "{way:?}: {} failed\n{}", failed.len(), failed.join("\n"));
     usual.app.stop().await;
     small.app.stop().await;

@@ -2,6 +2,7 @@
 //! Socket.IO by hand, over WebSocket or polling, of either version of Engine.IO.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -27,6 +28,12 @@ const QUIET: Duration = Duration::from_millis(120);
 pub struct Way {
     pub version: Version,
     pub polling: bool,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(text, "{} {:?}", if self.polling { "polling" } else { "WebSocket" }, self.version)
+    }
 }
 
 /// The four ways.

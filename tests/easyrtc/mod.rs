@@ -5,6 +5,8 @@
 pub mod live;
 pub mod names;
 pub mod recording;
+#[allow(dead_code, reason = "likewise")]
+pub mod suite;
 #[allow(dead_code, reason = "the table is compared with TREATED.md once")]
 pub mod treatments;
 
