@@ -90,9 +90,11 @@ external_port = {external_port}
 local_base_port = {local_base_port}
 max_sessions = {max_sessions}
 bind = "0.0.0.0"              # as the old engine did; 127.0.0.1 is enough behind a proxy on this machine
-# working_directory = {working_directory}   # no longer applies: pages and engine are built in. With these
-# executable = {executable}   # three, each session is served by a process of the old engine instead.
-# script = {script}
+# working_directory = {working_directory}   # our own pages are built in; with this, its static/ and protected/ are served instead
+# executable = {executable}   # no longer applies: the engine is built in. With these three,
+# script = {script}   # each session is served by a process of the old engine instead.
+# The old engine told browsers of these unless its directory had an ice_servers.json: put that list here if there is one.
+ice_servers = [{{urls = ["stun:stun.l.google.com:19302"]}}, {{urls = ["stun:stun.sipgate.net"]}}]
 
 [opentera]
 service_name = {service_name}
@@ -172,6 +174,7 @@ mod tests {
         assert_eq!(config.server.listen.to_string(), "0.0.0.0:4070");
         assert_eq!(config.public_base(1), "https://clinic.example:443");
         assert_eq!((config.webrtc.local_base_port, config.webrtc.max_sessions), (9080, 7));
+        assert_eq!(config.webrtc.ice_servers.len(), 2);
         assert!(config.webrtc.executable.is_empty() && config.webrtc.working_directory.is_empty());
         assert_eq!((opentera.backend.hostname.as_str(), opentera.backend.verify), ("tera.example", false));
         assert_eq!((opentera.redis.db, opentera.redis.password.as_str()), (3, "a\"b\n"));

@@ -13,6 +13,15 @@ use crate::config::{IceServer, Turn, WebRtc};
 /// The file in the working directory, an array of what browsers take.
 const FILE: &str = "ice_servers.json";
 
+/// What OpenTera's server.js tells browsers where there is no such file.
+const ITS_OWN: [&str; 5] = [
+    "stun:stun.l.google.com:19302",
+    "stun:stun.sipgate.net",
+    "stun:217.10.68.152",
+    "stun:stun.sipgate.net:10000",
+    "stun:217.10.68.152:10000",
+];
+
 /// What a session's clients are told.
 pub struct Ice {
     servers: Vec<Value>,
@@ -21,7 +30,7 @@ pub struct Ice {
 
 impl Ice {
     /// The servers of the configuration; where it names none, those of the working directory's file,
-    /// which is read at each start of a session.
+    /// which is read at each start of a session, as is seen whether it is there at all.
     pub fn of(webrtc: &WebRtc) -> Self {
         let servers = match webrtc.ice_servers.as_slice() {
             [] => in_directory(&webrtc.working_directory),
@@ -67,7 +76,9 @@ fn in_directory(directory: &str) -> Vec<Value> {
             Ok(servers) => return servers,
             Err(error) => wrong(error.to_string()),
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return ITS_OWN.iter().map(|url| json!({"urls": url})).collect();
+        }
         Err(error) => wrong(error.to_string()),
     }
     Vec::new()
@@ -91,7 +102,12 @@ mod tests {
         let directory = std::env::temp_dir().join(format!("viderehab-ice-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let mut webrtc = WebRtc { working_directory: directory.display().to_string(), ..WebRtc::default() };
-        assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([]));
+        assert_eq!(Ice::of(&WebRtc::default()).for_peer("x"), json!([]), "our own pages name nobody's servers");
+        assert_eq!(
+            Ice::of(&webrtc).for_peer("x")[1],
+            json!({"urls": "stun:stun.sipgate.net"}),
+            "an OpenTera site's do"
+        );
         std::fs::write(directory.join(FILE), r#"[{"urls": "stun:s"}]"#).unwrap();
         assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([{"urls": "stun:s"}]));
         webrtc.ice_servers = vec![toml::from_str(r#"urls = ["stun:t"]"#).unwrap()];
