@@ -19,6 +19,7 @@ pub struct Metrics {
     applied: Counter,
     refused: Counter,
     disconnects: Family<ReasonLabel, Counter>,
+    resumes: Family<OutcomeLabel, Counter>,
     failed_keys: Counter,
     rpc: Family<StatusLabel, Counter>,
 }
@@ -31,6 +32,11 @@ struct VerdictLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,6 +59,7 @@ impl Metrics {
             applied,
             refused,
             disconnects: Family::default(),
+            resumes: Family::default(),
             failed_keys: Counter::default(),
             rpc: Family::default(),
         };
@@ -62,6 +69,11 @@ impl Metrics {
         registry.register("session_starts", "Sessions started", metrics.starts.clone());
         registry.register("packets", "Packets from clients, by what became of them", metrics.packets.clone());
         registry.register("disconnects", "Connections that ended, by reason", metrics.disconnects.clone());
+        registry.register(
+            "resumes",
+            "Clients that came back, by whether their seat was there",
+            metrics.resumes.clone(),
+        );
         registry.register("failed_keys", "Wrong keys presented", metrics.failed_keys.clone());
         registry.register("rpc", "RPC calls over HTTP, by status", metrics.rpc.clone());
         metrics
@@ -100,6 +112,12 @@ impl Metrics {
             Verdict::Applied => self.applied.inc(),
             Verdict::Refused | Verdict::NotAdmitted => self.refused.inc(),
         };
+    }
+
+    /// A client came back to its seat, or too late.
+    pub fn resumed(&self, in_time: bool) {
+        let outcome = if in_time { "resumed" } else { "anew" };
+        self.resumes.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// A wrong key was presented.

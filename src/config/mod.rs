@@ -133,7 +133,7 @@ fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>,
 pub struct Sessions {
     /// Seconds that a creator may be gone before the session ends.
     pub creator_grace_secs: u64,
-    /// Seconds that a lost connection keeps its seat; not in use yet.
+    /// Seconds that a lost connection that opted in keeps its seat; 0: none is kept.
     pub resume_grace_secs: u64,
 }
 
@@ -196,6 +196,13 @@ impl Default for WebRtc {
             turn: None,
             room_key: None,
         }
+    }
+}
+
+impl Sessions {
+    /// How long a lost connection that opted in keeps its seat.
+    pub fn resume_grace(&self) -> Duration {
+        Duration::from_secs(self.resume_grace_secs)
     }
 }
 

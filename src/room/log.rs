@@ -46,7 +46,8 @@ impl Message {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// The length of the plain form.
+    pub fn bytes(&self) -> usize {
         self.text.len()
     }
 }

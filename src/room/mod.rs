@@ -11,12 +11,14 @@
 //!    exactly when no present member was told so.
 //! 5. `bounded`: what a room keeps for slow readers is within its limit; who falls behind is ended.
 //! 6. `nothing_after_the_end`: a peer that was ended is handed nothing more.
+//! 7. `once_in_order`: a peer that comes back gets what it missed, in order and once, or is told that it cannot.
 
 pub mod easyrtc;
 
 mod log;
 mod peer;
 mod rules;
+mod seat;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::log::{Cursor, Message};
+use super::seat::Seat;
 use crate::wire::Text;
 use crate::wire::videre::RoomKey;
 
@@ -19,6 +20,8 @@ pub enum DisconnectReason {
     NotAdmitted,
     /// It read more slowly than its room spoke, beyond what the log keeps.
     TooSlow,
+    /// Another connection of the same person came.
+    Replaced,
     /// The server shuts down and will be back.
     Restart,
 }
@@ -32,6 +35,7 @@ impl DisconnectReason {
             Self::Removed => "removed",
             Self::NotAdmitted => "not_admitted",
             Self::TooSlow => "too_slow",
+            Self::Replaced => "replaced",
             Self::Restart => "restart",
         }
     }
@@ -55,6 +59,8 @@ pub(super) struct Peer<W> {
     pub membership: Option<Membership>,
     /// What is due from before the present room, or while in none.
     pub outbox: Outbox,
+    /// If it opted in to come back.
+    pub seat: Option<Box<Seat>>,
     pub end: Option<DisconnectReason>,
 }
 

@@ -61,7 +61,7 @@ struct Room {
 pub struct Rooms<W> {
     session_key: String,
     limits: Limits,
-    peers: HashMap<PeerId, Peer<W>>,
+    pub(super) peers: HashMap<PeerId, Peer<W>>,
     rooms: HashMap<RoomKey, Room>,
 }
 
@@ -74,7 +74,8 @@ impl<W> Rooms<W> {
     /// A peer comes in. It is in no room until it connects.
     pub fn enter(&mut self, who: PeerId, admission: Admission, attached: W) {
         let admitted = admission == Admission::Keyed;
-        self.peers.insert(who, Peer { attached, admitted, membership: None, outbox: Outbox::default(), end: None });
+        let peer = Peer { attached, admitted, membership: None, outbox: Outbox::default(), seat: None, end: None };
+        self.peers.insert(who, peer);
     }
 
     /// How many peers are in, connected to a room or not.
@@ -107,14 +108,21 @@ impl<W> Rooms<W> {
 
     /// Applies one message from a peer. Messages of a peer that has been ended do nothing.
     pub fn apply(&mut self, who: PeerId, message: &str, wake: Wake<W>) -> Verdict {
-        let Some(peer) = self.peers.get(&who).filter(|peer| peer.end.is_none()) else { return Verdict::Refused };
+        let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return Verdict::Refused };
         let parsed = Packet::parse(message);
+        let counts = !parsed.as_ref().is_ok_and(|packet| matches!(packet.event, Event::Ack | Event::Resume));
+        if let Some(seat) = peer.seat.as_mut().filter(|_| counts) {
+            seat.count();
+        }
+        let peer = &*peer;
         if !peer.admitted && !parsed.as_ref().is_ok_and(|packet| self.names_session(packet)) {
             self.end(who, DisconnectReason::NotAdmitted, wake);
             return Verdict::NotAdmitted;
         }
         let outcome = match parsed {
             Ok(packet) if packet.event == Event::Connect => self.connect(who, &packet, wake),
+            Ok(packet) if packet.event == Event::Ack => self.ack(who, &packet, wake),
+            Ok(packet) if packet.event == Event::Resume => Err(Refusal::LateResume),
             Ok(packet) => self.by_member(who, &packet, wake),
             Err(error) => Err(Refusal::Packet(error)),
         };
@@ -140,17 +148,22 @@ impl<W> Rooms<W> {
     /// Takes what is due to a peer, at most a batch.
     pub fn take(&mut self, who: PeerId, form: Form, into: &mut Vec<Text>) {
         let Some(peer) = self.peers.get_mut(&who) else { return };
-        let mut taken = 0;
+        let mut taken = peer.seat.as_mut().map_or(0, |seat| seat.take(form, BATCH_BYTES, into));
+        let (seat, limit) = (&mut peer.seat, self.limits.log_bytes);
+        let mut hand = |message: &mut Message| {
+            into.push(message.form(form));
+            if let Some(seat) = seat {
+                seat.keep(message.clone(), limit);
+            }
+        };
         while taken < BATCH_BYTES {
             let Some(mut message) = peer.outbox.pop() else { break };
-            let text = message.form(form);
-            taken += text.len();
-            into.push(text);
+            taken += message.bytes();
+            hand(&mut message);
         }
         if let Some(membership) = &mut peer.membership {
             let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
-            let most = BATCH_BYTES.saturating_sub(taken);
-            room.log.read(&mut membership.cursor, who, most, |message| into.push(message.form(form)));
+            room.log.read(&mut membership.cursor, who, BATCH_BYTES.saturating_sub(taken), hand);
         }
     }
 
@@ -160,6 +173,7 @@ impl<W> Rooms<W> {
         let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return };
         peer.end = Some(reason);
         peer.outbox = Outbox::default();
+        peer.seat = None;
         wake(&peer.attached);
         let departure = match reason {
             DisconnectReason::Removed => Departure::Removed,
@@ -177,9 +191,10 @@ impl<W> Rooms<W> {
         self.peers.remove(&who).map(|peer| peer.attached)
     }
 
-    /// Bytes of messages that somebody has still to read.
+    /// Bytes of messages that somebody has still to read, or may not have got.
     pub fn kept_bytes(&self) -> usize {
-        let outboxes = self.peers.values().map(|peer| peer.outbox.bytes());
+        let seat = |peer: &Peer<W>| peer.seat.as_ref().map_or(0, |seat| seat.bytes());
+        let outboxes = self.peers.values().map(|peer| peer.outbox.bytes() + seat(peer));
         outboxes.chain(self.rooms.values().map(|room| room.log.bytes())).sum()
     }
 
@@ -250,9 +265,14 @@ impl<W> Rooms<W> {
                 self.tell(who, videre::ping(packet, alias, user_ids), wake);
             }
             Event::Disconnect => self.leave(who, Departure::Gone, wake),
-            Event::Connect => unreachable!("connect needs no membership"),
+            Event::Connect | Event::Resume | Event::Ack => unreachable!("these need no membership"),
         }
         Ok(())
+    }
+
+    fn ack(&mut self, who: PeerId, packet: &Packet, wake: Wake<W>) -> Result<(), Refusal> {
+        let number = packet.acknowledged().ok_or(Refusal::Ack)?;
+        if self.acknowledged(who, number, wake) { Ok(()) } else { Err(Refusal::Ack) }
     }
 
     /// A message for one peer: into its room's log, so that it keeps its place among the room's.
@@ -339,6 +359,10 @@ enum Refusal {
     ForeignRoom,
     #[error("the session has {0} rooms, its limit")]
     TooManyRooms(usize),
+    #[error("resume is the first packet of a connection that has a key, or none")]
+    LateResume,
+    #[error("Payload of ack is not the number of packets that have arrived")]
+    Ack,
 }
 
 /// Whether two JSON texts mean the same value; no text is equal to no text only.

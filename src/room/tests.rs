@@ -1,5 +1,7 @@
 //! The rules, without a server.
 
+mod seats;
+
 use std::cell::RefCell;
 
 use proptest::prelude::*;

@@ -1,17 +1,18 @@
 //! A connection: where a transport and the rooms meet.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-
 use super::Session;
 use super::gate::Place;
-use super::keys::Grant;
+use super::keys::{Grant, Key};
+use super::line::Line;
 use super::pace::Pace;
 use crate::room::{Admission, DisconnectReason, PeerId, Verdict};
 use crate::transport::{Carrier, Close, Endpoint, Form};
 use crate::wire::Text;
+use crate::wire::videre::{Event, Packet};
 
 /// What the session keeps with a peer in its rooms.
 pub struct Attached {
@@ -21,25 +22,35 @@ pub struct Attached {
     pub carrier: Carrier,
     /// Since when.
     pub since: Instant,
-    /// Woken when there is something new to take.
-    pub changed: Arc<Notify>,
+    /// The connection's end.
+    pub line: Arc<Line>,
+    /// By what it may come back, if it opted in.
+    pub token: Option<Key>,
+    /// Whether its connection is lost, and its seat held.
+    pub is_lost: bool,
 }
 
 impl Attached {
-    pub(super) fn new(grant: Grant, carrier: Carrier) -> Self {
-        Self { grant, carrier, since: Instant::now(), changed: Arc::new(Notify::new()) }
+    pub(super) fn new(grant: Grant, carrier: Carrier, line: Arc<Line>) -> Self {
+        Self { grant, carrier, since: Instant::now(), line, token: None, is_lost: false }
     }
 
     pub(super) fn wake(&self) {
-        self.changed.notify_one();
+        self.line.wake();
     }
 }
 
 /// One client's connection to a session. Dropping it leaves.
 pub struct Connection {
     session: Arc<Session>,
-    peer: PeerId,
-    changed: Arc<Notify>,
+    /// Changes once, if its first packet takes an earlier seat.
+    peer: AtomicU64,
+    line: Arc<Line>,
+    carrier: Carrier,
+    is_creators: bool,
+    /// Whether a `resume` may come: nothing has come yet, and the client has a key.
+    may_resume: AtomicBool,
+    said_goodbye: AtomicBool,
     /// Until when a keyless client must have named the session.
     keyless_until: Option<tokio::time::Instant>,
     pace: Mutex<Pace>,
@@ -50,7 +61,7 @@ impl Connection {
     pub(super) fn new(
         session: Arc<Session>,
         peer: PeerId,
-        changed: Arc<Notify>,
+        attached: &Attached,
         admission: Admission,
         place: Place,
     ) -> Self {
@@ -59,7 +70,33 @@ impl Connection {
         let keyless_until = keyless.then(|| tokio::time::Instant::now() + Duration::from_secs(limits.keyless_secs));
         session.shared.metrics.connected();
         let pace = Mutex::new(Pace::of(limits));
-        Self { session, peer, changed, keyless_until, pace, _place: place }
+        Self {
+            peer: AtomicU64::new(peer),
+            line: attached.line.clone(),
+            carrier: attached.carrier,
+            is_creators: session.is_creator(&attached.grant),
+            may_resume: AtomicBool::new(admission == Admission::Keyed),
+            said_goodbye: AtomicBool::new(false),
+            session,
+            keyless_until,
+            pace,
+            _place: place,
+        }
+    }
+
+    fn peer(&self) -> PeerId {
+        self.peer.load(Ordering::Relaxed)
+    }
+
+    /// Takes the first packet if it is a `resume`.
+    fn resume(&self, message: &str) -> bool {
+        if !self.may_resume.swap(false, Ordering::Relaxed) {
+            return false;
+        }
+        let asked = Packet::parse(message).ok().filter(|packet| packet.event == Event::Resume);
+        let Some(asked) = asked.and_then(|packet| packet.resume()) else { return false };
+        self.peer.store(self.session.take_seat(self.peer(), &asked), Ordering::Relaxed);
+        true
     }
 
     fn spend(&self, bytes: usize) -> Duration {
@@ -68,18 +105,22 @@ impl Connection {
 
     fn expire(&self) {
         let mut state = self.session.state();
-        if !state.rooms.is_admitted(self.peer) {
-            state.rooms.end(self.peer, DisconnectReason::NotAdmitted, &mut Attached::wake);
+        if !state.rooms.is_admitted(self.peer()) {
+            state.rooms.end(self.peer(), DisconnectReason::NotAdmitted, &mut Attached::wake);
         }
     }
 }
 
 impl Endpoint for Connection {
     fn receive(&self, message: &str) -> Duration {
-        let verdict = self.session.state().rooms.apply(self.peer, message, &mut Attached::wake);
+        if self.resume(message) || self.line.end.get().is_some() {
+            return self.spend(message.len());
+        }
+        let peer = self.peer();
+        let verdict = self.session.state().rooms.apply(peer, message, &mut Attached::wake);
         self.session.shared.metrics.packet(verdict);
         if verdict == Verdict::Refused {
-            tracing::trace!(session = self.session.id, peer = self.peer, bytes = message.len(), "packet refused");
+            tracing::trace!(session = self.session.id, peer, bytes = message.len(), "packet refused");
         }
         self.spend(message.len())
     }
@@ -92,22 +133,30 @@ impl Endpoint for Connection {
         }
     }
 
+    fn goodbye(&self) {
+        self.said_goodbye.store(true, Ordering::Relaxed);
+    }
+
     fn take(&self, form: Form, into: &mut Vec<Text>) -> Option<Close> {
         let mut state = self.session.state();
-        state.rooms.take(self.peer, form, into);
-        state.rooms.end_of(self.peer).map(close)
+        // Looked at under the lock: from then on what is due is another connection's.
+        if let Some(reason) = self.line.end.get() {
+            return Some(close(*reason));
+        }
+        state.rooms.take(self.peer(), form, into);
+        state.rooms.end_of(self.peer()).map(close)
     }
 
     fn ended(&self) -> bool {
-        self.session.state().rooms.end_of(self.peer).is_some()
+        self.line.end.get().is_some() || self.session.state().rooms.end_of(self.peer()).is_some()
     }
 
     async fn changed(&self) {
-        let Some(until) = self.keyless_until.filter(|_| !self.session.state().rooms.is_admitted(self.peer)) else {
-            return self.changed.notified().await;
+        let Some(until) = self.keyless_until.filter(|_| !self.session.state().rooms.is_admitted(self.peer())) else {
+            return self.line.changed.notified().await;
         };
         tokio::select! {
-            () = self.changed.notified() => {}
+            () = self.line.changed.notified() => {}
             () = tokio::time::sleep_until(until) => self.expire(),
         }
     }
@@ -115,8 +164,24 @@ impl Endpoint for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.session.closed(self.peer);
+        let left = Left {
+            peer: self.peer(),
+            line: &self.line,
+            carrier: self.carrier,
+            is_creators: self.is_creators,
+            said_goodbye: self.said_goodbye.load(Ordering::Relaxed),
+        };
+        self.session.closed(left);
     }
+}
+
+/// What a connection leaves behind.
+pub(super) struct Left<'a> {
+    pub peer: PeerId,
+    pub line: &'a Arc<Line>,
+    pub carrier: Carrier,
+    pub is_creators: bool,
+    pub said_goodbye: bool,
 }
 
 /// How a client is told why the server ended its connection. docs/PROTOCOL.md lists them.
@@ -127,6 +192,7 @@ fn close(reason: DisconnectReason) -> Close {
         DisconnectReason::Removed => (4002, "removed"),
         DisconnectReason::NotAdmitted => (4003, "not admitted"),
         DisconnectReason::TooSlow => (4004, "reading too slowly"),
+        DisconnectReason::Replaced => (4006, "opened elsewhere"),
         DisconnectReason::Restart => (1012, "service restart"),
     };
     Close { code, reason }

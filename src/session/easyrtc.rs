@@ -8,11 +8,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use serde_json::value::RawValue;
-use tokio::sync::Notify;
 
 use super::connection::Attached;
 use super::gate::Place;
 use super::keys::Grant;
+use super::line::Line;
 use super::pace::Pace;
 use super::{OpenError, Session, State};
 use crate::config::Limits;
@@ -146,7 +146,7 @@ pub(super) struct Client {
     address: IpAddr,
     /// Set when the namespace is open.
     peer: OnceLock<PeerId>,
-    changed: Arc<Notify>,
+    line: Arc<Line>,
     pace: Mutex<Pace>,
     _place: Place,
 }
@@ -173,7 +173,7 @@ impl Session {
             carrier,
             address,
             peer: OnceLock::new(),
-            changed: Arc::new(Notify::new()),
+            line: Arc::default(),
             pace: Mutex::new(Pace::of(limits)),
             _place: place,
         })
@@ -224,8 +224,8 @@ impl Endpoint for Client {
         }
         let peer = state.next_peer;
         state.next_peer += 1;
-        let attached = Attached { changed: self.changed.clone(), ..Attached::new(grant, self.carrier) };
-        self.session.creator_came(&mut state, &attached.grant);
+        let attached = Attached::new(grant, self.carrier, self.line.clone());
+        self.session.creator_came(&mut state, self.session.is_creator(&attached.grant));
         let clients = state.clients(limits);
         clients.members.insert(peer, Member { attached, outbox: VecDeque::new(), bytes: 0, end: None });
         clients.rules.enter(peer);
@@ -278,7 +278,7 @@ impl Endpoint for Client {
     }
 
     async fn changed(&self) {
-        self.changed.notified().await;
+        self.line.changed.notified().await;
     }
 
     fn upgraded(&self) {
@@ -302,7 +302,7 @@ impl Drop for Client {
             Some(member)
         });
         if let Some(member) = &member {
-            self.session.creator_went(&mut state, &member.attached.grant);
+            self.session.creator_went(&mut state, self.session.is_creator(&member.attached.grant));
         }
         drop(state);
         let reason = member.and_then(|member| member.end).unwrap_or(DisconnectReason::Gone);

@@ -6,10 +6,12 @@ mod easyrtc;
 pub mod gate;
 pub mod ice;
 pub mod keys;
+pub mod line;
 pub mod listener;
 mod pace;
 mod page;
 mod router;
+mod seats;
 mod site;
 
 use std::collections::HashSet;
@@ -29,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::room::{self, Admission, DisconnectReason, PeerId, Rooms};
 use crate::transport::{Carrier, socketio, sockjs};
 use crate::wire::manage::Role;
-use connection::{Attached, Connection};
+use connection::{Attached, Connection, Left};
 use gate::Gate;
 use ice::Ice;
 use keys::{Grant, KeyRing, NO_KEY};
@@ -122,6 +124,9 @@ pub struct PeerInfo {
     pub easyrtcid: Option<String>,
     pub carrier: &'static str,
     pub connected_secs: u64,
+    /// Its connection is lost, and its seat held.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_lost: bool,
 }
 
 /// Why no connection is opened.
@@ -227,12 +232,11 @@ impl Session {
         }
         let peer = state.next_peer;
         state.next_peer += 1;
-        let attached = Attached::new(grant, carrier);
-        let changed = attached.changed.clone();
-        self.creator_came(&mut state, &attached.grant);
+        let attached = Attached::new(grant, carrier, Arc::default());
+        self.creator_came(&mut state, self.is_creator(&attached.grant));
+        let connection = Connection::new(self.clone(), peer, &attached, admission, place);
         state.rooms.enter(peer, admission, attached);
-        drop(state);
-        Ok(Connection::new(self.clone(), peer, changed, admission, place))
+        Ok(connection)
     }
 
     fn is_creator(&self, grant: &Grant) -> bool {
@@ -240,8 +244,8 @@ impl Session {
     }
 
     /// A connection is open: perhaps the creator's first.
-    fn creator_came(&self, state: &mut State, grant: &Grant) {
-        if self.is_creator(grant) {
+    fn creator_came(&self, state: &mut State, is_creators: bool) {
+        if is_creators {
             state.creator_connections += 1;
             if state.creator_connections == 1 {
                 self.tell(Presence::CreatorHere);
@@ -250,8 +254,8 @@ impl Session {
     }
 
     /// A connection is gone: perhaps the creator's last.
-    fn creator_went(&self, state: &mut State, grant: &Grant) {
-        if self.is_creator(grant) {
+    fn creator_went(&self, state: &mut State, is_creators: bool) {
+        if is_creators {
             state.creator_connections -= 1;
             if state.creator_connections == 0 {
                 self.tell(Presence::CreatorGone);
@@ -264,21 +268,26 @@ impl Session {
         let _ = self.presence.send((self.id, self.run, presence));
     }
 
-    /// A connection is gone.
-    fn closed(&self, peer: PeerId) {
+    /// A connection is gone. The peer goes with it, unless it has another connection by now, or is
+    /// waited for.
+    fn closed(self: &Arc<Self>, left: Left) {
+        let Left { peer, line, carrier, is_creators, said_goodbye } = left;
         let mut state = self.state();
-        let reason = state.rooms.end_of(peer).unwrap_or(DisconnectReason::Gone);
-        let Some(attached) = state.rooms.exit(peer, &mut Attached::wake) else { return };
-        self.creator_went(&mut state, &attached.grant);
+        let reason = line.end.get().copied().or(state.rooms.end_of(peer)).unwrap_or(DisconnectReason::Gone);
+        let grace = self.shared.config.sessions.resume_grace();
+        let is_waited_for = reason == DisconnectReason::Gone && !said_goodbye && !grace.is_zero() && !state.ended;
+        match state.rooms.attached_mut(peer).filter(|attached| Arc::ptr_eq(&attached.line, line)) {
+            Some(attached) if is_waited_for && attached.token.is_some() => {
+                attached.is_lost = true;
+                self.hold(peer, line.clone(), grace);
+            }
+            Some(_) => drop(state.rooms.exit(peer, &mut Attached::wake)),
+            None => {}
+        }
+        self.creator_went(&mut state, is_creators);
         drop(state);
         self.shared.metrics.disconnected(reason);
-        tracing::debug!(
-            session = self.id,
-            peer,
-            carrier = attached.carrier.name(),
-            reason = reason.name(),
-            "connection closed"
-        );
+        tracing::debug!(session = self.id, peer, carrier = carrier.name(), reason = reason.name(), "connection closed");
     }
 
     /// Replaces the keys, which the manager alone changes, and ends at once what a key opened that
@@ -324,6 +333,7 @@ impl Session {
             room: None,
             easyrtcid: None,
             carrier: attached.carrier.name(),
+            is_lost: attached.is_lost,
             connected_secs: now.saturating_duration_since(attached.since).as_secs(),
         };
         let videre = state.rooms.peers().map(|(id, view)| PeerInfo {
@@ -348,7 +358,7 @@ impl State {
         let theirs: Vec<PeerId> =
             self.rooms.peers().filter(|(_, view)| of_them(&view.attached.grant)).map(|(peer, _)| peer).collect();
         for peer in theirs {
-            self.rooms.end(peer, reason, &mut Attached::wake);
+            self.end(peer, reason);
         }
         if let Some(clients) = &mut self.easyrtc {
             clients.end_where(of_them, reason);

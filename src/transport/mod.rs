@@ -65,6 +65,9 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Hands over bytes that are not text. As [`Endpoint::receive`].
     fn receive_binary(&self, message: &[u8]) -> Duration;
 
+    /// The client closes of its own will, or broke the transport's rules: its connection is not lost.
+    fn goodbye(&self) {}
+
     /// Moves what is due to the client into `into`, in order, at most a batch; `Some` once the
     /// server ends the connection, after all that was due before. Never blocks.
     fn take(&self, form: Form, into: &mut Vec<Text>) -> Option<Close>;

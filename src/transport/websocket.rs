@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
@@ -247,15 +247,26 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             },
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Received::Pause(Duration::ZERO),
             // The library answers a close frame by itself when it is polled once more.
-            Some(Ok(Message::Close(_))) => {
+            Some(Ok(Message::Close(frame))) => {
+                if frame.is_none_or(|frame| GOODBYES.contains(&frame.code.into())) {
+                    self.endpoint.goodbye();
+                }
                 let _ = timeout(CLOSE_TIME, self.socket.next()).await;
                 Received::End(None)
             }
-            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => Received::End(Some(TOO_BIG)),
-            Some(Err(Error::Utf8(_))) => Received::End(Some(Close { code: 1007, reason: "text is not UTF-8" })),
-            Some(Err(Error::Protocol(_))) => Received::End(Some(Close { code: 1002, reason: "protocol error" })),
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => self.broken(TOO_BIG),
+            Some(Err(Error::Utf8(_))) => self.broken(Close { code: 1007, reason: "text is not UTF-8" }),
+            // The library calls a connection that just breaks off a protocol error, too.
+            Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Received::End(None),
+            Some(Err(Error::Protocol(_))) => self.broken(Close { code: 1002, reason: "protocol error" }),
             Some(Err(_)) | None => Received::End(None),
         }
+    }
+
+    /// A client that breaks the rules would break them again if it came back to where it was.
+    fn broken(&self, close: Close) -> Received {
+        self.endpoint.goodbye();
+        Received::End(Some(close))
     }
 
     async fn receive_text(&mut self, text: &str) -> Received {
@@ -285,6 +296,10 @@ async fn wait(endpoint: &impl Endpoint, pause: Duration) {
         }
     }
 }
+
+/// The close codes of a client that goes: normal, and its page goes away. Any other is a connection
+/// that somebody between gave up, or that the client itself has found dead.
+const GOODBYES: [u16; 2] = [1000, 1001];
 
 /// What SockJS closes a framed WebSocket with when a text is no array of strings.
 const BROKEN_FRAMING: Close = Close { code: 3000, reason: "Broken framing." };

@@ -8,9 +8,11 @@
 
 mod parse;
 mod render;
+mod resume;
 
 pub use parse::{Event, NAME_BYTES, Packet, PacketError, RoomKey};
 pub use render::{Departure, connect, disconnect, error, passed_on, ping};
+pub use resume::{Resume, acknowledge, resumed, seated};
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,24 @@ pub enum Event {
     Ping,
     /// Leave the room, stay connected.
     Disconnect,
+    /// Be able to come back, or come back; see [`Resume`](super::Resume).
+    Resume,
+    /// So many packets have arrived.
+    Ack,
+}
+
+impl Event {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "connect" => Self::Connect,
+            "broadcast" => Self::Broadcast,
+            "ping" => Self::Ping,
+            "disconnect" => Self::Disconnect,
+            "resume" => Self::Resume,
+            "ack" => Self::Ack,
+            _ => return None,
+        })
+    }
 }
 
 /// Why a text is no packet. Its `Display` is the Payload of the error packet.
@@ -35,8 +53,8 @@ pub enum PacketError {
     /// No Header, or one that is no object.
     #[error("Header is missing or not an object")]
     NoHeader,
-    /// Event is missing, no text, or none of the four.
-    #[error("Header.Event is none of connect, broadcast, ping, disconnect")]
+    /// Event is missing, no text, or none of ours.
+    #[error("Header.Event is none of connect, broadcast, ping, disconnect, resume, ack")]
     UnknownEvent,
     /// RoomId is an object or an array.
     #[error("Header.RoomId is an object or an array")]
@@ -115,20 +133,11 @@ fn not_an_object(text: &str) -> PacketError {
 }
 
 fn event(raw: &RawValue) -> Option<Event> {
-    match raw.get() {
-        r#""connect""# => Some(Event::Connect),
-        r#""broadcast""# => Some(Event::Broadcast),
-        r#""ping""# => Some(Event::Ping),
-        r#""disconnect""# => Some(Event::Disconnect),
-        escaped if escaped.contains('\\') => match serde_json::from_str::<String>(escaped).ok()?.as_str() {
-            "connect" => Some(Event::Connect),
-            "broadcast" => Some(Event::Broadcast),
-            "ping" => Some(Event::Ping),
-            "disconnect" => Some(Event::Disconnect),
-            _ => None,
-        },
-        _ => None,
+    let text = raw.get();
+    if text.contains('\\') {
+        return Event::named(&serde_json::from_str::<String>(text).ok()?);
     }
+    Event::named(text.strip_prefix('"')?.strip_suffix('"')?)
 }
 
 #[derive(Default)]

@@ -1,0 +1,139 @@
+//! A seat: what a peer that opted in keeps when its connection is lost, so that a later connection
+//! gets exactly what the lost one did not, in order and once.
+
+use std::collections::VecDeque;
+
+use super::PeerId;
+use super::log::Message;
+use super::rules::{Rooms, Wake};
+use crate::wire::{Form, Text, videre};
+
+/// What has been handed to a peer's connection and may not have arrived.
+#[derive(Default)]
+pub(super) struct Seat {
+    /// Answers to `resume` and `ack`: due before all else, and not counted.
+    aside: Vec<Message>,
+    /// The last that were handed over, the oldest first.
+    sent: VecDeque<Message>,
+    sent_bytes: usize,
+    /// How many of `sent` the present connection has been handed.
+    again: usize,
+    /// How many packets were handed over in all: the number of the last in `sent`.
+    handed: u64,
+    /// How many packets came from the peer.
+    received: u64,
+}
+
+impl Seat {
+    /// A packet of the peer has arrived.
+    pub fn count(&mut self) {
+        self.received += 1;
+    }
+
+    /// Keeps what is being handed over, within `limit` bytes.
+    pub fn keep(&mut self, message: Message, limit: usize) {
+        self.handed += 1;
+        self.sent_bytes += message.bytes();
+        self.sent.push_back(message);
+        while self.sent_bytes > limit {
+            self.forget_oldest();
+        }
+        self.again = self.sent.len();
+    }
+
+    /// What is due before anything new, and how many bytes that is.
+    pub fn take(&mut self, form: Form, most: usize, into: &mut Vec<Text>) -> usize {
+        let mut taken = 0;
+        for mut message in self.aside.drain(..) {
+            into.push(message.form(form));
+        }
+        while taken < most && self.again < self.sent.len() {
+            let text = self.sent[self.again].form(form);
+            taken += text.len();
+            into.push(text);
+            self.again += 1;
+        }
+        taken
+    }
+
+    /// Bytes that are kept in case they have not arrived.
+    pub fn bytes(&self) -> usize {
+        self.sent_bytes
+    }
+
+    /// All up to this number have arrived. Whether that can be, and the others are all here.
+    fn arrived(&mut self, number: u64) -> bool {
+        let first_kept = self.handed - self.sent.len() as u64;
+        if number < first_kept || number > self.handed {
+            return false;
+        }
+        for _ in first_kept..number {
+            self.forget_oldest();
+        }
+        true
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(message) = self.sent.pop_front() {
+            self.sent_bytes -= message.bytes();
+            self.again = self.again.saturating_sub(1);
+        }
+        if self.sent.is_empty() {
+            self.sent = VecDeque::new();
+        }
+    }
+}
+
+impl<W> Rooms<W> {
+    /// A peer that has sent nothing yet opts in: from now on what it is handed is kept until it has
+    /// arrived. `answer` is due to it first.
+    pub fn keep_seat(&mut self, who: PeerId, answer: Text, wake: Wake<W>) {
+        let Some(peer) = self.peers.get_mut(&who) else { return };
+        peer.seat = Some(Box::default());
+        self.tell_aside(who, answer, wake);
+    }
+
+    /// A new connection takes the seat of a peer whose client has `arrived` packets. What did not
+    /// arrive is due again, after the answer that [`Rooms::tell_aside`] gives. Returns how many packets have
+    /// come from the peer; `None` if some of what it missed is not kept any more.
+    pub fn resume(&mut self, who: PeerId, arrived: u64) -> Option<u64> {
+        let seat = self.peers.get_mut(&who).filter(|peer| peer.end.is_none())?.seat.as_mut()?;
+        if !seat.arrived(arrived) {
+            return None;
+        }
+        seat.aside.clear();
+        seat.again = 0;
+        Some(seat.received)
+    }
+
+    /// Something that is not counted, before all that is due.
+    pub fn tell_aside(&mut self, who: PeerId, text: Text, wake: Wake<W>) {
+        let Some(peer) = self.peers.get_mut(&who) else { return };
+        if let Some(seat) = &mut peer.seat {
+            seat.aside.push(Message::from(text));
+            wake(&peer.attached);
+        }
+    }
+
+    /// A client says what has arrived, and is told the same of its own packets. Whether it is a number
+    /// that can be.
+    pub(super) fn acknowledged(&mut self, who: PeerId, number: u64, wake: Wake<W>) -> bool {
+        let Some(seat) = self.peers.get_mut(&who).and_then(|peer| peer.seat.as_mut()) else { return false };
+        if !seat.arrived(number) {
+            return false;
+        }
+        let answer = videre::acknowledge(seat.received);
+        self.tell_aside(who, answer, wake);
+        true
+    }
+
+    /// What the session attached to a peer.
+    pub fn attached(&self, who: PeerId) -> Option<&W> {
+        self.peers.get(&who).map(|peer| &peer.attached)
+    }
+
+    /// Likewise, to change it.
+    pub fn attached_mut(&mut self, who: PeerId) -> Option<&mut W> {
+        self.peers.get_mut(&who).map(|peer| &mut peer.attached)
+    }
+}
