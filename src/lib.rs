@@ -25,3 +25,4 @@ pub mod assets;
 pub mod config;
 pub mod http;
 pub mod metrics;
+pub mod tls;

@@ -1,5 +1,5 @@
 //! Imports point one way: main → app, cli → web → control → manager → session → {transport, room} →
-//! wire; config, metrics, http and assets are leaves that any layer may use. A small check over the source.
+//! wire; config, metrics, http, tls and assets are leaves that any layer may use. A small check over the source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("transport", &["wire", "http"]),
     ("session", &["transport", "room", "wire", "config", "metrics", "http", "assets"]),
     ("manager", &["session", "room", "wire", "config"]),
-    ("control", &["manager", "session", "wire", "config", "http"]),
+    ("control", &["manager", "session", "wire", "config", "http", "tls"]),
     ("web", &["control", "manager", "session", "wire", "config", "http", "assets"]),
-    ("app", &["web", "control", "manager", "session", "config", "metrics", "http"]),
-    ("cli", &["control", "config"]),
+    ("app", &["web", "control", "manager", "session", "config", "metrics", "http", "tls"]),
+    ("cli", &["control", "config", "tls"]),
     ("config", &[]),
     ("metrics", &["room"]),
-    ("http", &[]),
+    ("http", &["tls"]),
+    ("tls", &["config"]),
     ("assets", &["http"]),
 ];
 

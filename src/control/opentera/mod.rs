@@ -7,7 +7,6 @@
 
 mod actions;
 mod call;
-mod certificate;
 mod creator;
 mod held;
 mod identity;

@@ -8,8 +8,8 @@ use hyper::{Method, StatusCode};
 use reqwest::Client;
 use serde_json::Value;
 
-use super::certificate;
 use crate::config::Backend;
+use crate::tls::trust;
 
 /// How long a call may take.
 const TIME: Duration = Duration::from_secs(10);
@@ -71,7 +71,8 @@ impl Rest {
             let wrong =
                 |problem: String| io::Error::other(format!("opentera.backend.ca_file: {}: {problem}", backend.ca_file));
             let pem = std::fs::read(&backend.ca_file).map_err(|error| wrong(error.to_string()))?;
-            builder = builder.tls_backend_preconfigured(certificate::client_config(&pem).map_err(wrong)?);
+            let trusting = trust::client_config(&pem, "opentera.backend.ca_file").map_err(wrong)?;
+            builder = builder.tls_backend_preconfigured(trusting);
         }
         let client = builder.build().map_err(io::Error::other)?;
         Ok(Self { client, base: format!("https://{}:{}", backend.hostname, backend.port) })

@@ -1,5 +1,5 @@
-//! Whom the OpenTera server's certificate is believed from: the CAs of a file, and, since many
-//! servers sign theirs themselves, the certificates of the file as they are.
+//! Whom a server's certificate is believed from: the CAs of a file, and, since many servers sign
+//! theirs themselves, the certificates of the file as they are.
 
 use std::sync::Arc;
 
@@ -10,11 +10,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// What TLS connections to the server are made with. `pem`: the file's content.
+/// What TLS connections to a server are made with. `pem`: the file's content; `key`: what names the
+/// file in the configuration, for the words in which another certificate is refused.
 ///
 /// # Errors
 /// A file without certificates, in a few words.
-pub(super) fn client_config(pem: &[u8]) -> Result<ClientConfig, String> {
+pub fn client_config(pem: &[u8], key: &'static str) -> Result<ClientConfig, String> {
     let named: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let named = named.map_err(|error| error.to_string())?;
     if named.is_empty() {
@@ -27,7 +28,7 @@ pub(super) fn client_config(pem: &[u8]) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
     let chains = chains.map_err(|error| error.to_string())?;
-    let verifier = Arc::new(Named { named, chains, provider: provider.clone() });
+    let verifier = Arc::new(Named { key, named, chains, provider: provider.clone() });
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = versions.map_err(|error| error.to_string())?;
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
@@ -37,6 +38,7 @@ pub(super) fn client_config(pem: &[u8]) -> Result<ClientConfig, String> {
 /// has signed for the host.
 #[derive(Debug)]
 struct Named {
+    key: &'static str,
     named: Vec<CertificateDer<'static>>,
     chains: Arc<WebPkiServerVerifier>,
     provider: Arc<CryptoProvider>,
@@ -57,7 +59,7 @@ impl ServerCertVerifier for Named {
         let verified = self.chains.verify_server_cert(end_entity, intermediates, name, ocsp, now);
         verified.map_err(|error| match error {
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-                Error::General("the certificate is not signed by one of opentera.backend.ca_file".to_owned())
+                Error::General(format!("the certificate is not signed by one of {}", self.key))
             }
             other => other,
         })

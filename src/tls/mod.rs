@@ -1,0 +1,3 @@
+//! TLS: whom we believe.
+
+pub mod trust;
