@@ -18,6 +18,7 @@ use crate::manager::{Manager, StoreError};
 use crate::metrics::Metrics;
 use crate::session::Shared;
 use crate::session::gate::Gate;
+use crate::tls::{Certificate, PairError, Tls};
 use crate::web::{Front, Health};
 
 /// How long all tasks together may take to end.
@@ -37,6 +38,9 @@ pub enum StartError {
     /// The admin token can be neither read nor made.
     #[error("{0}")]
     Token(io::Error),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] PairError),
     /// What OpenTera's server is reached with cannot be used.
     #[error("{0}")]
     OpenTera(io::Error),
@@ -50,6 +54,7 @@ pub struct App {
     front: Arc<Front>,
     url: String,
     dashboard: String,
+    certificate: Option<Arc<Certificate>>,
     stop: CancellationToken,
     sessions_stop: CancellationToken,
     tasks: TaskTracker,
@@ -63,6 +68,7 @@ impl App {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let address = config.server.listen;
         let failed = |error| StartError::Listen { address, error };
+        let certificate = config.server.tls.as_ref().map(Certificate::open).transpose()?.map(Arc::new);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         let base = config.public_base(local.port());
@@ -86,18 +92,22 @@ impl App {
             None => None,
         };
 
-        let url = format!("http://{local}");
+        let url = format!("{}://{local}", if certificate.is_some() { "https" } else { "http" });
         let dashboard_path = if shared.config.opentera.is_some() { "dashboard" } else { "rehab" };
         let dashboard = format!("{url}/{dashboard_path}/?token={}", admin.encoded());
         let handshake = shared.config.limits.handshake();
         let front = Arc::new(Front { shared, admin, manager, opentera, health: Health::default() });
+        let tls = certificate.clone().map(Tls::new);
+        if let Some(certificate) = certificate.clone() {
+            tasks.spawn(certificate.watch(stop.clone()));
+        }
         let (stop_listening, connections, answering) = (stop.clone(), tasks.clone(), front.clone());
         tasks.spawn(async move {
             let handle = move |request, peer| answering.clone().handle(request, peer);
-            serve(listener, handshake, &stop_listening, &connections, handle).await;
+            serve(listener, tls, handshake, &stop_listening, &connections, handle).await;
         });
         front.health.ready();
-        Ok(Self { front, url, dashboard, stop, sessions_stop, tasks })
+        Ok(Self { front, url, dashboard, certificate, stop, sessions_stop, tasks })
     }
 
     /// Where it listens.
@@ -108,6 +118,14 @@ impl App {
     /// The dashboard's address with the admin token in it: for the operator's eyes alone.
     pub fn dashboard_url(&self) -> &str {
         &self.dashboard
+    }
+
+    /// Reads the certificate's files now, where there is TLS.
+    ///
+    /// # Errors
+    /// They cannot be used; the certificate in use stays.
+    pub fn reload_certificate(&self) -> Result<(), PairError> {
+        self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
     }
 
     /// Stops: not ready any more, sessions told to come back, then everything else. Returns when all

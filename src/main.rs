@@ -12,6 +12,7 @@ use viderehab::app::App;
 use viderehab::cli::{Arguments, Command, import, session};
 use viderehab::config::{self, Config};
 use viderehab::control::opentera::log::Forward;
+use viderehab::tls::Pair;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -39,6 +40,10 @@ fn main() -> ExitCode {
 }
 
 fn check(config: &Config) -> ExitCode {
+    if let Some(Err(error)) = config.server.tls.as_ref().map(Pair::read) {
+        eprintln!("viderehab: {error}");
+        return ExitCode::from(2);
+    }
     print!("{config:?}");
     ExitCode::SUCCESS
 }

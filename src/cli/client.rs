@@ -1,6 +1,7 @@
 //! One request to a running server.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,24 +9,36 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::config::{Config, Tls};
+use crate::tls::trust;
 
 /// How long the server has to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 
+type Failure = Box<dyn std::error::Error>;
+
 pub(super) struct Client {
     address: SocketAddr,
     token: String,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
 impl Client {
-    /// `address`: what the server listens on; its loopback where it listens on all addresses.
-    pub(super) fn new(mut address: SocketAddr, token: String) -> Self {
+    /// For the server that this configuration describes: at the address that it listens on, its
+    /// loopback where it listens on all. Over TLS it must show the certificate that is configured.
+    pub(super) fn new(config: &Config, token: String) -> Result<Self, String> {
+        let mut address = config.server.listen;
         if address.ip().is_unspecified() {
             address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() });
         }
-        Self { address, token }
+        let tls = config.server.tls.as_ref().map(|tls| secured(tls, &config.webrtc.hostname)).transpose()?;
+        Ok(Self { address, token, tls })
     }
 
     /// Whether the answer was 200, and its JSON.
@@ -46,9 +59,7 @@ impl Client {
         answered.map_err(|problem| format!("the server on {}: {problem}", self.address))
     }
 
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(bool, Value), Box<dyn std::error::Error>> {
-        let stream = TcpStream::connect(self.address).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(bool, Value), Failure> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -56,17 +67,41 @@ impl Client {
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))?;
-        let exchange = async {
-            let response = sender.send_request(request).await?;
-            let fine = response.status() == hyper::StatusCode::OK;
-            let body = response.into_body().collect().await?.to_bytes();
-            Ok::<_, Box<dyn std::error::Error>>((fine, serde_json::from_slice(&body)?))
-        };
-        // The connection does the work that the exchange waits for.
-        tokio::pin!(connection);
-        tokio::select! {
-            answer = exchange => answer,
-            ended = &mut connection => Err(ended.err().map_or("it closed the connection".into(), Into::into)),
+        let stream = TcpStream::connect(self.address).await?;
+        match &self.tls {
+            None => exchange(stream, request).await,
+            Some((connector, name)) => {
+                let stream = connector.connect(name.clone(), stream).await;
+                let stream = stream.map_err(|error| format!("TLS with server.tls.cert as its certificate: {error}"))?;
+                exchange(stream, request).await
+            }
         }
+    }
+}
+
+fn secured(tls: &Tls, hostname: &str) -> Result<(TlsConnector, ServerName<'static>), String> {
+    let wrong = |problem: String| format!("server.tls.cert: {}: {problem}", tls.cert);
+    let pem = std::fs::read(&tls.cert).map_err(|error| wrong(error.to_string()))?;
+    let config = trust::client_config(&pem, "server.tls.cert").map_err(wrong)?;
+    let name = ServerName::try_from(hostname.to_owned()).map_err(|error| format!("webrtc.hostname: {error}"))?;
+    Ok((TlsConnector::from(Arc::new(config)), name))
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(bool, Value), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let exchange = async {
+        let response = sender.send_request(request).await?;
+        let fine = response.status() == hyper::StatusCode::OK;
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok::<_, Failure>((fine, serde_json::from_slice(&body)?))
+    };
+    // The connection does the work that the exchange waits for.
+    tokio::pin!(connection);
+    tokio::select! {
+        answer = exchange => answer,
+        ended = &mut connection => Err(ended.err().map_or("it closed the connection".into(), Into::into)),
     }
 }

@@ -100,7 +100,7 @@ async fn answer(config: &Config, command: &SessionCommand) -> Result<(bool, Valu
             place.display()
         )
     })?;
-    let client = Client::new(config.server.listen, token);
+    let client = Client::new(config, token)?;
     let arguments = match command {
         SessionCommand::Start { id, people } => people.arguments("start", *id),
         SessionCommand::Stop { id } => json!({"action": "stop", "id_session": id}),

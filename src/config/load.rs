@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{Config, OpenTera, Turn, validate};
+use super::{Config, OpenTera, Tls, Turn, validate};
 
 /// What every environment variable that overrides a key begins with.
 const PREFIX: &str = "VIDEREHAB_";
@@ -91,6 +91,7 @@ fn kind(sections: &[&str], key: &str) -> Option<Value> {
     let mut whole = Config { opentera: Some(OpenTera::default()), ..Config::default() };
     whole.webrtc.room_key = Some(true);
     whole.webrtc.turn = Some(Turn::default());
+    whole.server.tls = Some(Tls::default());
     let mut table = &Table::try_from(whole).expect("the defaults are TOML");
     for section in sections {
         table = table.get(*section)?.as_table()?;
@@ -155,6 +156,15 @@ mod tests {
     }
 
     #[test]
+    fn with_tls_everybody_comes_by_https() {
+        let environment = [("VIDEREHAB_SERVER__TLS__CERT", "c.pem"), ("VIDEREHAB_SERVER__TLS__KEY", "k.pem")];
+        let config = from("", &environment).unwrap();
+        assert_eq!(config.server.tls, Some(Tls { cert: "c.pem".to_owned(), key: "k.pem".to_owned() }));
+        assert!(config.is_secure() && !Config::default().is_secure());
+        assert_eq!(config.public_base(4070), "https://127.0.0.1:4070");
+    }
+
+    #[test]
     fn errors_name_the_key() {
         for (text, environment, named) in [
             ("[server]\nlisten = 5", &[][..], "listen"),
@@ -172,6 +182,9 @@ mod tests {
             ("[webrtc]\nworking_directory = \"/nonexistent\"", &[], "webrtc.working_directory"),
             ("[server]\npublic_url = \"clinic.example\"", &[], "server.public_url"),
             ("[server]\nadmin_token = \"short\"", &[], "server.admin_token"),
+            ("[server.tls]\ncert = \"c.pem\"", &[], "server.tls.key"),
+            ("", &[("VIDEREHAB_SERVER__TLS__KEY", "k.pem")], "server.tls.cert"),
+            ("[server]\npublic_url = \"http://a\"\ntls = {cert = \"c\", key = \"k\"}", &[], "server.public_url"),
             ("[limits]\nmessage_bytes = 10", &[], "limits.message_bytes"),
             ("", &[("VIDEREHAB_WEBRTC__MAX_SESSIONS", "many")], "VIDEREHAB_WEBRTC__MAX_SESSIONS"),
             ("", &[("VIDEREHAB_WEBRTC__COLOUR", "red")], "webrtc.colour"),

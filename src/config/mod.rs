@@ -48,6 +48,19 @@ pub struct Server {
     pub admin_token: String,
     /// Origins let in besides our own; `*` is every one.
     pub allowed_origins: Vec<String>,
+    /// Absent: plain HTTP, for this machine or a proxy's eyes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// `[server.tls]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file: the certificate, then those that lead to its CA.
+    pub cert: String,
+    /// PEM file: the certificate's private key.
+    pub key: String,
 }
 
 /// `[webrtc]`, with the names that VideoRehabService.json uses.
@@ -177,6 +190,7 @@ impl Default for Server {
             data_dir: "data".to_owned(),
             admin_token: String::new(),
             allowed_origins: Vec::new(),
+            tls: None,
         }
     }
 }
@@ -251,7 +265,8 @@ impl Config {
             return self.server.public_url.trim_end_matches('/').to_owned();
         }
         let port = if self.webrtc.external_port == 0 { port } else { self.webrtc.external_port };
-        let scheme = if self.opentera.is_some() { "https" } else { "http" };
+        let secure = self.server.tls.is_some() || self.opentera.is_some();
+        let scheme = if secure { "https" } else { "http" };
         format!("{scheme}://{}:{port}", self.webrtc.hostname)
     }
 

@@ -22,6 +22,21 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             "must begin with http:// or https://".to_owned(),
         ),
         (
+            server.tls.is_none() || !url.starts_with("http://"),
+            "server.public_url",
+            "must begin with https:// where there is [server.tls]".to_owned(),
+        ),
+        (
+            server.tls.as_ref().is_none_or(|tls| !tls.cert.is_empty()),
+            "server.tls.cert",
+            "must name a PEM file".to_owned(),
+        ),
+        (
+            server.tls.as_ref().is_none_or(|tls| !tls.key.is_empty()),
+            "server.tls.key",
+            "must name a PEM file".to_owned(),
+        ),
+        (
             token == 0 || token >= TOKEN_CHARACTERS,
             "server.admin_token",
             format!("has {token} characters, needs {TOKEN_CHARACTERS} or none"),

@@ -7,11 +7,13 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Request, Response};
+use crate::tls::Tls;
 
 /// What the headers of a request may take, in bytes and in number.
 const HEADER_BYTES: usize = 16 * 1024;
@@ -24,9 +26,10 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Serves on a bound listener until `stop`. Each connection is a task of `tasks`, ends soon after
-/// `stop`, and has `handshake` for the headers of each request.
+/// `stop`, and has `handshake` for the headers of each request; with `tls`, as long before for that.
 pub async fn serve<H, A>(
     listener: TcpListener,
+    tls: Option<Tls>,
     handshake: Duration,
     stop: &CancellationToken,
     tasks: &TaskTracker,
@@ -44,7 +47,19 @@ pub async fn serve<H, A>(
         };
         match accepted {
             Ok((stream, peer)) => {
-                tasks.spawn(connection(stream, peer, handshake, stop.clone(), handle.clone()));
+                // A packet is written whole, so waiting for more to send only costs time.
+                let _ = stream.set_nodelay(true);
+                let (tls, stop, handle) = (tls.clone(), stop.clone(), handle.clone());
+                tasks.spawn(async move {
+                    match tls {
+                        None => connection(stream, peer, handshake, stop, handle).await,
+                        Some(tls) => {
+                            if let Some(stream) = secured(stream, &tls, handshake, &stop).await {
+                                connection(stream, peer, handshake, stop, handle).await;
+                            }
+                        }
+                    }
+                });
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -60,13 +75,27 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn connection<H, A>(stream: TcpStream, peer: SocketAddr, handshake: Duration, stop: CancellationToken, handle: H)
+/// The socket once its TLS handshake is done; nothing if it was not in time, or went wrong.
+async fn secured(
+    stream: TcpStream,
+    tls: &Tls,
+    time: Duration,
+    stop: &CancellationToken,
+) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    match stop.run_until_cancelled(tokio::time::timeout(time, tls.accept(stream))).await? {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+    None
+}
+
+async fn connection<S, H, A>(stream: S, peer: SocketAddr, handshake: Duration, stop: CancellationToken, handle: H)
 where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request, SocketAddr) -> A,
     A: Future<Output = Response>,
 {
-    // A packet is written whole, so waiting for more to send only costs time.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let answer = handle(request, peer);
         async { Ok::<_, Infallible>(answer.await) }

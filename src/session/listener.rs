@@ -55,6 +55,7 @@ impl Session {
                 session.handle(request, &path, peer.ip()).await
             }
         };
-        serve(listener, handshake, &self.stop, &self.tasks, handle).await;
+        // Plain: whoever comes from elsewhere comes through the front door or a proxy.
+        serve(listener, None, handshake, &self.stop, &self.tasks, handle).await;
     }
 }

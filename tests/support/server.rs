@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -51,7 +52,7 @@ pub struct Server {
 
 pub async fn start(config: Config) -> Server {
     let app = App::start(config).await.expect("the server starts");
-    let address = app.url().strip_prefix("http://").unwrap().parse().unwrap();
+    let address = app.url().split_once("://").unwrap().1.parse().unwrap();
     Server { app, address }
 }
 
@@ -159,8 +160,8 @@ pub async fn send(address: SocketAddr, method: Method, path: &str, headers: &[(&
 }
 
 /// A WebSocket client that speaks videre packets.
-pub struct Peer {
-    pub socket: WebSocketStream<TcpStream>,
+pub struct Peer<S = TcpStream> {
+    pub socket: WebSocketStream<S>,
 }
 
 pub async fn open(address: SocketAddr, path: &str) -> Result<Peer, Error> {
@@ -173,7 +174,7 @@ pub fn packet(event: &str, user: &str, room: &str, payload: Value) -> String {
     json!({"Header": {"Event": event, "UserId": user, "RoomId": room}, "Payload": payload}).to_string()
 }
 
-impl Peer {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     pub async fn say(&mut self, text: impl Into<String>) {
         self.socket.send(Message::text(text.into())).await.expect("the socket is open");
     }
