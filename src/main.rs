@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use viderehab::app::App;
-use viderehab::cli::{Arguments, Command, import, session};
+use viderehab::cli::{Arguments, Command, doctor, import, session};
 use viderehab::config::{self, Config};
 use viderehab::control::opentera::log::Forward;
 use viderehab::tls::Pair;
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => runtime.block_on(serve(config)),
         Command::Check => check(&config),
+        Command::Doctor => runtime.block_on(doctor::run(&config)),
         Command::Session(command) => runtime.block_on(session::run(&config, command)),
         Command::Import { file } => import(&file),
     }

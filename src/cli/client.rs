@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
@@ -46,6 +46,13 @@ impl Client {
         self.ask(Method::GET, path, Bytes::new()).await
     }
 
+    /// The status and the text of an answer that need not be JSON. Has `time` for it.
+    pub(super) async fn text(&self, path: &str, time: Duration) -> Result<(StatusCode, String), String> {
+        let asked = tokio::time::timeout(time, self.send(Method::GET, path, Bytes::new())).await;
+        let answer = asked.map_err(|_| "no answer in time".to_owned())?;
+        answer.map(|(status, body)| (status, in_text(&body))).map_err(|error| error.to_string())
+    }
+
     /// As [`Client::get`].
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<(bool, Value), String> {
         self.ask(Method::POST, path, body.to_string().into()).await
@@ -53,13 +60,15 @@ impl Client {
 
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<(bool, Value), String> {
         let asked = tokio::time::timeout(ANSWER_TIME, self.send(method, path, body)).await;
-        let answered = asked
-            .map_err(|_| "no answer in time".to_owned())
-            .and_then(|answer| answer.map_err(|error| error.to_string()));
+        let answered = asked.map_err(|_| "no answer in time".to_owned()).and_then(|answer| {
+            let (status, body) = answer.map_err(|error| error.to_string())?;
+            let value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+            Ok((status == StatusCode::OK, value))
+        });
         answered.map_err(|problem| format!("the server on {}: {problem}", self.address))
     }
 
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(bool, Value), Failure> {
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failure> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -79,6 +88,10 @@ impl Client {
     }
 }
 
+fn in_text(body: &Bytes) -> String {
+    String::from_utf8_lossy(body).trim().to_owned()
+}
+
 fn secured(tls: &Tls, hostname: &str) -> Result<(TlsConnector, ServerName<'static>), String> {
     let wrong = |problem: String| format!("server.tls.cert: {}: {problem}", tls.cert);
     let pem = std::fs::read(&tls.cert).map_err(|error| wrong(error.to_string()))?;
@@ -87,16 +100,15 @@ fn secured(tls: &Tls, hostname: &str) -> Result<(TlsConnector, ServerName<'stati
     Ok((TlsConnector::from(Arc::new(config)), name))
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(bool, Value), Failure>
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let exchange = async {
         let response = sender.send_request(request).await?;
-        let fine = response.status() == hyper::StatusCode::OK;
-        let body = response.into_body().collect().await?.to_bytes();
-        Ok::<_, Failure>((fine, serde_json::from_slice(&body)?))
+        let status = response.status();
+        Ok::<_, Failure>((status, response.into_body().collect().await?.to_bytes()))
     };
     // The connection does the work that the exchange waits for.
     tokio::pin!(connection);

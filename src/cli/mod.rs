@@ -1,6 +1,7 @@
 //! The command line.
 
 mod client;
+pub mod doctor;
 pub mod import;
 pub mod session;
 
@@ -27,6 +28,8 @@ pub enum Command {
     Serve,
     /// Validate the configuration and print what is in force, secrets masked
     Check,
+    /// Look for what keeps a server with this configuration from working, and say how to mend it
+    Doctor,
     /// Print the config.toml that says what a VideoRehabService.json says
     Import {
         /// The configuration of OpenTera's VideoRehab service

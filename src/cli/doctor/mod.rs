@@ -1,0 +1,51 @@
+//! `viderehab doctor`: looks at what a server with this configuration needs, from outside of it, and
+//! says how to mend what is wrong. It changes nothing; each check is a file of its own.
+
+mod data;
+mod finding;
+mod limits;
+mod ports;
+mod server;
+mod stun;
+mod tls;
+mod turn;
+mod validity;
+
+use std::process::ExitCode;
+
+pub use finding::{Finding, Level};
+
+use crate::config::Config;
+use server::Running;
+
+/// Makes all checks and prints each finding as it comes; exit code 1 if one of them is an error.
+pub async fn run(config: &Config) -> ExitCode {
+    let mut report = Report::default();
+    let running = Running::ask(config).await;
+    report.add(ports::listen(config, &running).await);
+    report.add(ports::pool(config, &running));
+    report.add(limits::check(config));
+    report.add(data::check(config));
+    report.add(tls::check(config));
+    report.add(turn::check(config).await);
+    report.exit_code()
+}
+
+/// What was found, printed line by line.
+#[derive(Default)]
+struct Report {
+    errors: usize,
+}
+
+impl Report {
+    fn add(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            println!("{finding}");
+            self.errors += usize::from(finding.level == Level::Error);
+        }
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        if self.errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
