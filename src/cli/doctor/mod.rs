@@ -5,8 +5,10 @@ mod data;
 mod finding;
 mod limits;
 mod ports;
+mod redis;
 mod server;
 mod stun;
+mod tera;
 mod tls;
 mod turn;
 mod validity;
@@ -27,6 +29,11 @@ pub async fn run(config: &Config) -> ExitCode {
     report.add(limits::check(config));
     report.add(data::check(config));
     report.add(tls::check(config));
+    if let Some(opentera) = &config.opentera {
+        let (findings, identity) = redis::check(config, opentera).await;
+        report.add(findings);
+        report.add(tera::check(&opentera.backend, identity.as_ref()).await);
+    }
     report.add(turn::check(config).await);
     report.exit_code()
 }

@@ -9,7 +9,7 @@ mod actions;
 mod call;
 mod creator;
 mod held;
-mod identity;
+pub mod identity;
 mod listen;
 pub mod log;
 mod notices;

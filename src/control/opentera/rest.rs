@@ -107,6 +107,14 @@ impl Rest {
         }
     }
 
+    /// Asks for something, and does not try again.
+    ///
+    /// # Errors
+    /// There was no answer: in a few words, why.
+    pub async fn ask_once(&self, path: &str, token: &str) -> Result<Answer, String> {
+        self.once(Method::GET, path, token, None, TIME).await.map_err(|error| in_words(&error))
+    }
+
     async fn once(
         &self,
         method: Method,
