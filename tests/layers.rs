@@ -14,7 +14,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("control", &["manager", "session", "wire", "config", "http", "tls"]),
     ("web", &["control", "manager", "session", "wire", "config", "http", "assets"]),
     ("app", &["web", "control", "manager", "session", "config", "metrics", "http", "tls"]),
-    ("cli", &["control", "session", "config", "tls"]),
+    ("cli", &["control", "session", "config", "http", "tls"]),
     ("config", &[]),
     ("metrics", &["room"]),
     ("http", &["tls"]),

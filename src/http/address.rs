@@ -3,6 +3,29 @@
 use std::net::IpAddr;
 
 use hyper::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+/// Whom a request is counted for, as `/healthz/address` says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether it came from where `X-Forwarded-For` is believed.
+    pub believed: bool,
+    /// Whether it had one.
+    pub forwarded: bool,
+}
+
+impl Counted {
+    /// Of a request.
+    pub fn of(peer: IpAddr, headers: &HeaderMap) -> Self {
+        Self {
+            address: client_address(peer, headers),
+            believed: peer.to_canonical().is_loopback(),
+            forwarded: headers.contains_key("x-forwarded-for"),
+        }
+    }
+}
 
 /// The address that limits are counted for: the TCP peer, or, when the peer is a proxy on this
 /// machine, the last entry of its `X-Forwarded-For`. Everybody else's header is ignored, or a

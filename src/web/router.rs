@@ -12,6 +12,7 @@ use super::opentera;
 use crate::control::admin::Admin;
 use crate::control::opentera::OpenTera;
 use crate::control::{api, rpc};
+use crate::http::address::Counted;
 use crate::http::{self, Request, Response};
 use crate::manager::Manager;
 use crate::session::Shared;
@@ -48,6 +49,10 @@ impl Front {
                 true => api::answer(&self.manager, &request, rest),
                 false => unauthorized(),
             },
+            // What a proxy makes of X-Forwarded-For, for `viderehab doctor`; it tells a client of itself.
+            ("healthz", _) if rest == "/address" => {
+                http::json(StatusCode::OK, &Counted::of(peer.ip(), request.headers()))
+            }
             ("healthz", _) => health::liveness(),
             ("readyz", opentera) => self.health.readiness(opentera.as_deref().map_or(Ok(()), OpenTera::ready)),
             ("metrics", _) => self.metrics(&request, peer.ip()),

@@ -5,6 +5,7 @@ mod data;
 mod finding;
 mod limits;
 mod ports;
+mod proxy;
 mod redis;
 mod server;
 mod stun;
@@ -29,6 +30,7 @@ pub async fn run(config: &Config) -> ExitCode {
     report.add(limits::check(config));
     report.add(data::check(config));
     report.add(tls::check(config));
+    report.add(proxy::check(config, &running).await);
     if let Some(opentera) = &config.opentera {
         let (findings, identity) = redis::check(config, opentera).await;
         report.add(findings);
