@@ -11,8 +11,9 @@
  *
  * | event         | detail                    | when                                                        |
  * | ------------- | ------------------------- | ----------------------------------------------------------- |
- * | `joined`      | `initiator`               | the room let us in, at first and after every reconnection   |
- * | `members`     | `userIds`                 | who is in the room, in join order; after `joined` and `ask` |
+ * | `joined`      | `initiator`               | the room let us in, at first and when we came back too late |
+ * | `resumed`     |                           | we are back where we were: nothing was lost, nobody noticed |
+ * | `members`     | `userIds`                 | who is in the room, in join order; after those and `ask`    |
  * | `peer-joined` | `userId`                  | somebody else joined                                        |
  * | `peer-left`   | `userId`, `removed`       | somebody else left; `removed`: put out, will not come back  |
  * | `message`     | `from`, `payload`         | somebody else's `send`                                      |
@@ -22,14 +23,22 @@
  *
  * Times are milliseconds.
  */
+import { Seat } from './seat.js';
 
-/** The codes of a final `closed`: we left; the session ended; we were removed; the key opens nothing. */
+/**
+ * The codes of a final `closed`: we left; the session ended; we were removed; the key opens nothing;
+ * somebody, most likely we ourselves, opened the same personal link elsewhere.
+ */
 export const LEFT = 1000;
 export const ENDED = 4001;
 export const REMOVED = 4002;
 export const REFUSED = 4003;
+export const ELSEWHERE = 4006;
 
-const FINAL_CODES = new Set([ENDED, REMOVED, REFUSED]);
+const FINAL_CODES = new Set([ENDED, REMOVED, REFUSED, ELSEWHERE]);
+
+/** The code that we close a connection with that we found dead: not 1000, which would be a goodbye. */
+const DEAD = 4000;
 
 /** The bound of the first random delay, which doubles up to the longest. */
 const FIRST_DELAY = 300;
@@ -60,6 +69,9 @@ export function statusCheck(url) {
 export class Videre extends EventTarget {
   #options;
   #socket = null;
+  #seat = new Seat();
+  /** Whether the room has let us in since we have had this seat. */
+  #isMember = false;
   /** When the room let us in; 0: we are not in it. */
   #joinedAt = 0;
   #openedAt = 0;
@@ -104,20 +116,21 @@ export class Videre extends EventTarget {
     if (!this.#over) return;
     this.#over = false;
     this.#attempt = 0;
+    this.#seat = new Seat();
+    this.#isMember = false;
     globalThis.addEventListener?.('online', this.#onOnline);
     this.#open();
   }
 
   /**
-   * Sends a payload to the others in the room. While the connection is lost it is not kept:
-   * signaling that is late is wrong, and `joined` is the moment to say anew what still holds.
+   * Sends a payload to the others in the room. While the connection is lost it is kept, and sent when we
+   * come back in time. If we come too late, `joined` is the moment to say anew what still holds.
    * @param {unknown} payload any JSON value
-   * @returns {boolean} whether it was sent
+   * @returns {boolean} whether it was sent or kept
    */
   send(payload) {
-    if (!this.joined) return false;
-    this.#packet('broadcast', payload);
-    return true;
+    if (this.joined) return this.#packet('broadcast', payload);
+    return this.#isMember && this.#seat.keep(this.#text('broadcast', payload));
   }
 
   /** Asks who is in the room; `members` is the answer. Outside the room nothing happens. */
@@ -139,7 +152,7 @@ export class Videre extends EventTarget {
     this.#socket = socket;
     this.#openedAt = Date.now();
     this.#askedAt = 0;
-    socket.onopen = () => this.#packet('connect', '{}');
+    socket.onopen = () => this.#say('resume', this.#seat.request);
     socket.onmessage = ({ data }) => this.#receive(data);
     // A close always follows; Node's implementations throw where nobody listens.
     socket.onerror = () => {};
@@ -150,8 +163,9 @@ export class Videre extends EventTarget {
   #lookAfter() {
     const now = Date.now();
     const waiting = this.joined ? this.#askedAt : this.#openedAt;
+    if (this.joined) this.#acknowledge();
     if (waiting && now - waiting > PATIENCE) {
-      this.#abandon();
+      this.#abandon(DEAD);
       this.#lost(1006, 'no sign of life');
     } else if (this.joined && !this.#askedAt && now - this.#heardAt > PING_AFTER) {
       this.ask();
@@ -159,24 +173,59 @@ export class Videre extends EventTarget {
   }
 
   /** Lets go of the socket without waiting for an answer that may not come. */
-  #abandon() {
+  #abandon(code) {
     const socket = this.#socket;
     for (const handler of ['onopen', 'onmessage', 'onclose']) socket[handler] = null;
-    if (socket.readyState < 2) socket.close(1000);
+    if (socket.readyState < 2) socket.close(code);
   }
 
-  #packet(Event, Payload) {
+  #text(Event, Payload) {
     const { userId: UserId, roomId: RoomId } = this.#options;
-    this.#socket.send(JSON.stringify({ Header: { Event, UserId, RoomId }, Payload }));
+    return JSON.stringify({ Header: { Event, UserId, RoomId }, Payload });
+  }
+
+  #packet(event, payload) {
+    const text = this.#text(event, payload);
+    this.#seat.keep(text);
+    this.#socket.send(text);
+    return true;
+  }
+
+  /** A packet between the server and us, which is not counted. */
+  #say(Event, Payload) {
+    this.#socket.send(JSON.stringify({ Header: { Event }, Payload }));
+  }
+
+  #acknowledge() {
+    const { news } = this.#seat;
+    if (news !== null) this.#say('ack', news);
+  }
+
+  /** The server has found our seat, or given us another. */
+  #seated({ token, resumed, received }) {
+    if (!resumed) {
+      this.#seat.anew(token);
+      this.#isMember = false;
+      return this.#packet('connect', '{}');
+    }
+    for (const text of this.#seat.back(received)) this.#socket.send(text);
+    if (!this.#isMember) return;
+    this.#joinedAt = Date.now();
+    this.#emit('resumed', {});
+    this.ask();
   }
 
   #receive(data) {
     this.#heardAt = Date.now();
     const { Header: header, Payload: payload } = parse(data) ?? {};
+    if (header?.Event === 'resume') return this.#seated(payload ?? {});
+    if (header?.Event === 'ack') return this.#seat.arrived(payload);
+    if (this.#seat.count()) this.#acknowledge();
     const own = header?.UserId === this.#options.userId;
     switch (header?.Event) {
       case 'connect':
         if (!own) return this.#emit('peer-joined', { userId: header.UserId });
+        this.#isMember = true;
         this.#joinedAt = Date.now();
         this.#emit('joined', { initiator: payload === 'true' });
         return this.ask();
@@ -221,11 +270,12 @@ export class Videre extends EventTarget {
   #finish(code, reason) {
     this.#over = true;
     this.#joinedAt = 0;
+    this.#isMember = false;
     clearTimeout(this.#retry);
     this.#retry = null;
     clearInterval(this.#watch);
     globalThis.removeEventListener?.('online', this.#onOnline);
-    this.#abandon();
+    this.#abandon(LEFT);
     this.#emit('closed', { code, reason, final: true });
   }
 

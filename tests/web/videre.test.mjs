@@ -11,6 +11,9 @@ class Sockets {
   refuse = false;
   /** Whether the server is there but says nothing. */
   mute = false;
+  /** Whether seats are kept, and how many packets have come from ours. */
+  keeps = false;
+  received = 0;
   WebSocket = (() => {
     const sockets = this;
     return class {
@@ -30,13 +33,23 @@ class Sockets {
         this.sent.push(packet);
         const { Event } = packet.Header;
         if (sockets.mute) return;
+        if (Event === 'resume') return this.seat(packet.Payload);
+        if (Event === 'ack') return;
+        sockets.received += 1;
         if (Event === 'connect') this.say('connect', packet.Header.UserId, 'true');
         if (Event === 'ping') this.say('ping', packet.Header.UserId, '["me","you"]');
+      }
+      seat({ token }) {
+        const resumed = sockets.keeps && token === 'token';
+        if (!resumed) sockets.received = 0;
+        const Payload = { token: 'token', resumed, received: sockets.received };
+        this.onmessage({ data: JSON.stringify({ Header: { Event: 'resume' }, Payload }) });
       }
       say(Event, UserId, Payload, more = {}) {
         this.onmessage({ data: JSON.stringify({ Header: { Event, UserId, RoomId: 'main', ...more }, Payload }) });
       }
-      close() {
+      close(code) {
+        this.closedWith = code;
         this.readyState = 3;
       }
       lose(code, reason = '') {
@@ -47,7 +60,7 @@ class Sockets {
   })();
 }
 
-const EVENTS = ['joined', 'members', 'peer-joined', 'peer-left', 'message', 'error', 'reconnecting', 'closed'];
+const EVENTS = ['joined', 'resumed', 'members', 'peer-joined', 'peer-left', 'message', 'error', 'reconnecting', 'closed'];
 
 async function connected(options = {}) {
   const sockets = new Sockets();
@@ -99,18 +112,70 @@ test('comes back by itself after a loss, under the same id', async () => {
   heard.length = 0;
   sockets.open[0].lose(1006, 'gone');
   assert.equal(link.joined, false);
-  assert.equal(link.send({}), false, 'nothing is sent late');
   assert.deepEqual(heard, [
     ['closed', { code: 1006, reason: 'gone', final: false }],
     ['reconnecting', { attempt: 1, delay: 150 }],
   ]);
   await back;
   assert.equal(sockets.open.length, 2);
-  assert.equal(sockets.open[1].sent[0].Header.UserId, 'me');
+  assert.equal(sockets.open[1].sent[1].Header.UserId, 'me');
   link.close();
 });
 
-for (const code of [4001, 4002, 4003]) {
+test('comes back to its seat: what may not have arrived is said again, nobody is told anew', async () => {
+  const { sockets, link, heard, next } = await connected();
+  const [first] = sockets.open;
+  sockets.keeps = true;
+  first.say('broadcast', 'you', 1);
+  link.send('arrives');
+  // The last two are said to a connection that is dead already.
+  sockets.mute = true;
+  link.send('lost');
+  sockets.mute = false;
+  const back = next('members');
+  heard.length = 0;
+  first.lose(1006);
+  assert.equal(link.send('meanwhile'), true);
+  await back;
+  const [, second] = sockets.open;
+  const [resume, ...rest] = second.sent;
+  // Connect, its ping's answer, and the broadcast; our connect, ping and first message.
+  assert.deepEqual(resume, { Header: { Event: 'resume' }, Payload: { token: 'token', received: 3 } });
+  assert.deepEqual(rest.map(({ Header, Payload }) => [Header.Event, Payload]), [
+    ['broadcast', 'lost'], ['broadcast', 'meanwhile'], ['ping', '{}'],
+  ]);
+  assert.deepEqual(heard.map(([type]) => type), ['closed', 'reconnecting', 'resumed', 'members']);
+  assert.equal(link.joined, true);
+  link.close();
+  assert.equal(second.closedWith, 1000);
+});
+
+test('too late for its seat, it joins anew and says nothing late', async () => {
+  const { sockets, link, next } = await connected();
+  const back = next('members');
+  sockets.open[0].lose(1006);
+  link.send('late');
+  await back;
+  assert.deepEqual(sockets.open[1].sent.map(({ Header }) => Header.Event), ['resume', 'connect', 'ping']);
+  link.close();
+});
+
+test('tells what has arrived, and forgets what the server has', async (context) => {
+  context.mock.timers.enable({ apis: ['setInterval', 'setTimeout', 'Date'], now: 1 });
+  const { sockets, link } = await connected();
+  const [socket] = sockets.open;
+  context.mock.timers.tick(1000);
+  assert.deepEqual(socket.sent.at(-1), { Header: { Event: 'ack' }, Payload: 2 });
+  socket.onmessage({ data: '{"Header":{"Event":"ack"},"Payload":2}' });
+  const before = socket.sent.length;
+  context.mock.timers.tick(3000);
+  assert.equal(socket.sent.length, before, 'nothing new, nothing to tell');
+  for (let number = 0; number < 64; number += 1) socket.say('broadcast', 'you', number);
+  assert.deepEqual(socket.sent.at(-1), { Header: { Event: 'ack' }, Payload: 66 });
+  link.close();
+});
+
+for (const code of [4001, 4002, 4003, 4006]) {
   test(`${code} is the end`, async () => {
     const { sockets, heard } = await connected();
     sockets.open[0].lose(code, 'over');

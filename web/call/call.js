@@ -12,7 +12,7 @@
  * Events: `state` (see `state`); `peers` (another list of peers); with `detail.peer`, `peer` (it
  * changed), `came` (and said its name) and `went`.
  */
-import { ENDED, LEFT, REFUSED, REMOVED, Videre } from '../videre.js';
+import { ELSEWHERE, ENDED, LEFT, REFUSED, REMOVED, Videre } from '../videre.js';
 import { Peer } from './peer.js';
 
 /** More would be too much for everybody's upstream. */
@@ -27,7 +27,7 @@ const PATIENCE = 12_000;
 /** What our picture may take of the line for each of so many peers, in bits a second. */
 const BITRATES = [null, null, 1_200_000, 900_000, 700_000, 500_000];
 
-const FINAL_STATES = { [LEFT]: 'left', [ENDED]: 'ended', [REMOVED]: 'removed', [REFUSED]: 'denied' };
+const FINAL_STATES = { [LEFT]: 'left', [ENDED]: 'ended', [REMOVED]: 'removed', [REFUSED]: 'denied', [ELSEWHERE]: 'elsewhere' };
 
 export class Call extends EventTarget {
   #videre;
@@ -57,6 +57,7 @@ export class Call extends EventTarget {
     this.#videre = new Videre({ url, userId, roomId, isOver });
     const on = (type, handle) => this.#videre.addEventListener(type, ({ detail }) => handle(detail));
     on('joined', () => this.#joined());
+    on('resumed', () => (this.#resuming = true));
     on('members', ({ userIds }) => this.#members(userIds));
     on('peer-joined', ({ userId }) => this.#peerJoined(userId));
     on('peer-left', ({ userId, removed }) => this.#peerLeft(userId, removed));
@@ -66,7 +67,7 @@ export class Call extends EventTarget {
     media.addEventListener('changed', ({ detail }) => this.#mediaChanged(detail.kind), whileIn);
   }
 
-  /** `lobby connecting waiting in-call reconnecting left removed ended denied error` */
+  /** `lobby connecting waiting in-call reconnecting left removed ended denied elsewhere error` */
   get state() {
     return this.#state;
   }

@@ -41,6 +41,7 @@ export default {
   'state.removed': 'You have been removed from this session.',
   'state.ended': 'The session has ended. Thank you.',
   'state.denied': 'This link is no longer valid.',
+  'state.elsewhere': 'You have opened this link in another window, and the call goes on there.',
   'state.error': 'Six people are in this session already. There is no room for more.',
   'peer.connecting': 'connecting…',
   'peer.lost': 'connection lost, waiting…',

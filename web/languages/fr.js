@@ -41,6 +41,7 @@ export default {
   'state.removed': 'Vous avez été retiré de cette séance.',
   'state.ended': 'La séance est terminée. Merci.',
   'state.denied': 'Ce lien n’est plus valide.',
+  'state.elsewhere': 'Vous avez ouvert ce lien dans une autre fenêtre, et l’appel s’y poursuit.',
   'state.error': 'Six personnes sont déjà dans cette séance. Il n’y a plus de place.',
   'peer.connecting': 'connexion…',
   'peer.lost': 'connexion perdue, en attente…',
