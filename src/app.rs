@@ -128,11 +128,15 @@ impl App {
         self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
     }
 
-    /// Stops: not ready any more, sessions told to come back, then everything else. Returns when all
+    /// Stops: not ready any more, sessions told to come back, then everything else. Until the sessions have
+    /// ended the manager's address answers, so that whoever asks for readiness hears of it. Returns when all
     /// tasks have ended, or their time is over.
     pub async fn stop(self) {
         self.front.health.draining();
         self.sessions_stop.cancel();
+        if tokio::time::timeout(SHUTDOWN_TIME, self.front.manager.ended()).await.is_err() {
+            tracing::warn!("the sessions did not end in time");
+        }
         self.stop.cancel();
         self.tasks.close();
         // What is to be published goes out until nobody is left who could add to it.

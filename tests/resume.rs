@@ -50,6 +50,11 @@ impl Client {
         Cut { user: self.user, token: self.token, received: self.received }
     }
 
+    /// Loses the connection some time later.
+    fn cut_later(self) -> (Peer, Cut) {
+        (self.peer, Cut { user: self.user, token: self.token, received: self.received })
+    }
+
     async fn say(&mut self, event: &str, payload: Value) {
         self.peer.say(packet(event, self.user, "main", payload)).await;
     }
@@ -286,4 +291,111 @@ async fn a_held_seat_ends_with_its_key_and_with_its_session() {
     server.manage(json!({"action": "stop", "id_session": session.id()})).await;
     assert_eq!(ann.closed().await, 4001);
     server.app.stop().await;
+}
+
+/// A directory of data that goes with the test.
+struct Data(std::path::PathBuf);
+
+impl Data {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("viderehab-resume-{name}-{}", std::process::id())))
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn seats_outlive_a_restart() {
+    let data = Data::new("restart");
+    let mut config = config();
+    config.server.data_dir = data.0.display().to_string();
+    let server = start(config.clone()).await;
+    let session = server.session().await;
+    let mut ann = Client::joined(&session, "ann", "A").await;
+    let mut bob = Client::joined(&session, "bob", "B").await;
+    let mut plain = session.open(&session.role_key("participants")).await;
+    plain.join("C", "main").await;
+    for expected in ["connect B false", "connect C false"] {
+        assert_eq!(ann.heard().await, expected);
+    }
+    assert_eq!(bob.heard().await, "connect C false");
+    for number in 0..5 {
+        ann.say("broadcast", json!(number)).await;
+    }
+    bob.hears("A", 0..2).await;
+    // The rest has gone to his socket, and he reads no more; what he says is heard before the restart.
+    bob.say("broadcast", json!("last words")).await;
+    assert_eq!(ann.heard().await, "broadcast B last words");
+    let (mut ann, bob) = (ann.cut_later(), bob.cut_later());
+    server.app.stop().await;
+    assert_eq!(ann.0.closed().await, 1012);
+    drop(bob.0);
+
+    let server = start(config).await;
+    let (mut ann, answer) = ann.1.back(&session, "ann").await;
+    assert_eq!((&answer["resumed"], &answer["received"]), (&json!(true), &json!(6)));
+    assert_eq!(ann.heard().await, "disconnect C ", "she cannot come back, and they are told");
+    let (mut bob, answer) = bob.1.back(&session, "bob").await;
+    assert_eq!((&answer["resumed"], &answer["received"]), (&json!(true), &json!(2)));
+    bob.hears("A", 2..5).await;
+    assert_eq!(bob.heard().await, "disconnect C ");
+    ann.say("broadcast", json!(5)).await;
+    bob.hears("A", 5..6).await;
+    bob.say("ping", json!("{}")).await;
+    assert_eq!(bob.heard().await, r#"ping B ["A","B"]"#);
+    ann.peer.hears_nothing().await;
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn who_does_not_come_back_after_a_restart_leaves_in_time() {
+    let data = Data::new("absent");
+    let mut config = config();
+    config.server.data_dir = data.0.display().to_string();
+    config.sessions.resume_grace_secs = 1;
+    let server = start(config.clone()).await;
+    let session = server.session().await;
+    let ann = Client::joined(&session, "ann", "A").await;
+    let _bob = Client::joined(&session, "bob", "B").await;
+    let (_, ann) = ann.cut_later();
+    server.app.stop().await;
+    let server = start(config.clone()).await;
+    let (mut ann, answer) = ann.back(&session, "ann").await;
+    assert_eq!(answer["resumed"], true);
+    assert_eq!(ann.heard().await, "connect B false");
+    assert_eq!(ann.heard().await, "disconnect B ");
+    let ann = ann.cut();
+    server.app.stop().await;
+    // A seat that was held already is kept as well.
+    let server = start(config).await;
+    let (_, answer) = ann.back(&session, "ann").await;
+    assert_eq!(answer["resumed"], true);
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn while_it_drains_it_says_so_and_starts_nothing() {
+    let server = start(config()).await;
+    let session = server.session().await;
+    // A client that does not answer the close frame holds up the end for a second.
+    let idle = session.open(&session.key("ann")).await;
+    let (address, stopping) = (server.address, tokio::spawn(server.app.stop()));
+    let ready = loop {
+        let ready = server::send(address, hyper::Method::GET, "/readyz", &[], String::new()).await;
+        if ready.status != hyper::StatusCode::OK {
+            break ready;
+        }
+    };
+    assert_eq!(ready.status, hyper::StatusCode::SERVICE_UNAVAILABLE);
+    let bearer = format!("Bearer {}", server::TOKEN);
+    let body = json!({"session_manage": {"action": "start", "id_session": 0, "session_users": ["ann"]}}).to_string();
+    let headers = [("authorization", bearer.as_str())];
+    let refused = server::send(address, hyper::Method::POST, "/rpc/session_manage", &headers, body).await;
+    assert_eq!(refused.status, hyper::StatusCode::SERVICE_UNAVAILABLE, "{}", refused.text());
+    drop(idle);
+    stopping.await.unwrap();
 }

@@ -53,6 +53,14 @@ impl Engine {
         }
     }
 
+    /// Ends it for a restart of the server; what [`Engine::gone`] leaves can be kept.
+    pub(super) async fn suspend(&self) {
+        match self {
+            Self::BuiltIn(session) => session.suspend(),
+            Self::External(_) => self.end(DisconnectReason::Restart).await,
+        }
+    }
+
     /// Completes when nothing of an ended engine is left.
     pub(super) async fn gone(&self) {
         match self {

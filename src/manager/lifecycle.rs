@@ -151,7 +151,7 @@ impl Lifecycle {
         self.next_id = self.next_id.max(id + 1);
         let port = Port::Bound(lease, listener);
         let number = port.number();
-        self.serve(record.clone(), port)?;
+        self.serve(record.clone(), port, Vec::new())?;
         self.shared.metrics.session_started();
         tracing::info!(session = id, port = number, "session started");
         Ok(Reply { status: "started", session: record.shown(&self.base, true) })
@@ -258,16 +258,21 @@ impl Lifecycle {
         let _ = self.stop(id, DisconnectReason::Stopped).await;
     }
 
-    /// Ends all sessions without a word to the store: they run again after the restart.
+    /// Ends all sessions, which run again after the restart: the store gets their seats.
     async fn shut_down(mut self) {
-        let media: Vec<Media> = self.held.drain().filter_map(|(_, held)| held.media).collect();
+        let media: Vec<(i64, Media)> = self.held.drain().filter_map(|(id, held)| Some((id, held.media?))).collect();
         // All at once: each is told, and none waits for another.
-        let ends = media.iter().map(|media| async {
-            media.engine.end(DisconnectReason::Restart).await;
+        let ends = media.iter().map(|(_, media)| async {
+            media.engine.suspend().await;
             media.engine.gone().await;
         });
         if tokio::time::timeout(SHUTDOWN_TIME, join_all(ends)).await.is_err() {
             tracing::warn!("some connections did not end in time");
+        }
+        let seats = |(id, media): (i64, Media)| Some((id, media.engine.session()?.kept_seats()));
+        let (all, store): (Vec<_>, _) = (media.into_iter().filter_map(seats).collect(), self.store);
+        if let Err(error) = blocking(move || store.keep_seats(&all)).await {
+            tracing::error!(%error, "clients that come back will have to join anew");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::lifecycle::{Held, Lifecycle};
 use super::pool::Lease;
 use super::record::Record;
 use crate::room::DisconnectReason;
+use crate::session::seats::KeptSeat;
 use crate::session::{Plan, Session};
 
 /// What serves a session.
@@ -37,11 +38,12 @@ impl Port {
 }
 
 impl Lifecycle {
-    /// Makes a session run: listening, known, in the list. Its record's run has begun.
+    /// Makes a session run: listening, known, in the list. Its record's run has begun. `seats`: what an
+    /// earlier run of the server kept of it.
     ///
     /// # Errors
     /// [`ActionError::NoPort`] if it has an engine of its own that cannot be started.
-    pub(super) fn serve(&mut self, record: Arc<Record>, port: Port) -> Result<(), ActionError> {
+    pub(super) fn serve(&mut self, record: Arc<Record>, port: Port, seats: Vec<KeptSeat>) -> Result<(), ActionError> {
         let run = record.run.as_ref().expect("the caller began the run");
         let id = record.session.id_session;
         let launch = self.next_launch;
@@ -60,6 +62,7 @@ impl Lifecycle {
                 presence: self.presence.clone(),
             };
             let session = Session::new(plan, self.shared.clone());
+            session.restore_seats(seats);
             match port {
                 Port::Bound(lease, listener) => session.listen(listener, lease),
                 Port::Waiting(lease) => session.listen_when_free(self.pool.address(lease.port), lease),
@@ -103,7 +106,7 @@ impl Lifecycle {
         record.begin(lease.port, self.shared_key());
         let record = Arc::new(record);
         self.put(record.clone()).await?;
-        self.serve(record.clone(), Port::Bound(lease, listener))?;
+        self.serve(record.clone(), Port::Bound(lease, listener), Vec::new())?;
         self.shared.metrics.session_started();
         tracing::info!(session = id, port = record.run.as_ref().expect("it has begun").port, "session started");
         Ok(record)

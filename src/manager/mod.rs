@@ -73,6 +73,7 @@ pub enum ActionError {
 pub struct Manager {
     commands: mpsc::Sender<Command>,
     registry: Registry,
+    ended: CancellationToken,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, ActionError>>;
@@ -100,10 +101,11 @@ impl Manager {
         tasks: &TaskTracker,
     ) -> Result<Self, StoreError> {
         let directory = shared.config.server.data_dir.clone();
-        let (store, records, last) = blocking(move || {
+        let (store, records, last, seats) = blocking(move || {
             let store = Store::open(&directory)?;
             let (records, last) = store.running()?;
-            Ok((store, records, last))
+            let seats = store.take_seats()?;
+            Ok((store, records, last, seats))
         })
         .await?;
         let webrtc = &shared.config.webrtc;
@@ -111,9 +113,14 @@ impl Manager {
         let registry = Registry::default();
         let (commands, received) = mpsc::channel(WAITING_COMMANDS);
         let mut lifecycle = Lifecycle::new(shared, base, store, pool, registry.clone(), last + 1);
-        lifecycle.restore(records).await;
-        tasks.spawn(lifecycle.run(received, stop));
-        Ok(Self { commands, registry })
+        lifecycle.restore(records, seats).await;
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        tasks.spawn(async move {
+            lifecycle.run(received, stop).await;
+            drop(guard);
+        });
+        Ok(Self { commands, registry, ended })
     }
 
     /// Does a whole action, in its turn: without an OpenTera server.
@@ -165,6 +172,11 @@ impl Manager {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| ActionError::ShuttingDown)?;
         answer.await.unwrap_or(Err(ActionError::ShuttingDown))
+    }
+
+    /// Completes when all sessions have ended for a restart, and the store is closed.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// The sessions.

@@ -1,5 +1,6 @@
 //! The embedded store: every session that was ever started, in one file.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,9 +8,13 @@ use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::record::Record;
+use crate::session::seats::KeptSeat;
 
 /// Session id → [`Record`] as JSON.
 const SESSIONS: TableDefinition<i64, &[u8]> = TableDefinition::new("sessions");
+
+/// Session id → its [`KeptSeat`]s as JSON, from the end of one run of the server to the start of the next.
+const SEATS: TableDefinition<i64, &[u8]> = TableDefinition::new("seats");
 
 /// The file in `data_dir`.
 const FILE: &str = "viderehab.redb";
@@ -60,21 +65,19 @@ impl Store {
         };
         let store = Self { database: Arc::new(database) };
         // So that reading finds the table even before the first session.
-        store.write(|_| Ok(()))?;
+        store.write(SESSIONS, |_| Ok(()))?;
         Ok(store)
     }
 
-    fn write(
+    fn write<T>(
         &self,
-        change: impl FnOnce(&mut redb::Table<i64, &[u8]>) -> Result<(), redb::Error>,
-    ) -> Result<(), StoreError> {
+        table: TableDefinition<i64, &[u8]>,
+        change: impl FnOnce(&mut redb::Table<i64, &[u8]>) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
         let transaction = self.database.begin_write().map_err(redb::Error::from)?;
-        {
-            let mut table = transaction.open_table(SESSIONS).map_err(redb::Error::from)?;
-            change(&mut table)?;
-        }
+        let result = change(&mut transaction.open_table(table).map_err(redb::Error::from)?)?;
         transaction.commit().map_err(redb::Error::from)?;
-        Ok(())
+        Ok(result)
     }
 
     /// Writes records, all or none, durably.
@@ -82,7 +85,7 @@ impl Store {
     /// # Errors
     /// The disk's.
     pub fn put(&self, records: &[&Record]) -> Result<(), StoreError> {
-        self.write(|table| {
+        self.write(SESSIONS, |table| {
             for record in records {
                 let bytes = serde_json::to_vec(record).expect("a record has text keys and finite numbers");
                 table.insert(record.session.id_session, bytes.as_slice())?;
@@ -96,9 +99,39 @@ impl Store {
     /// # Errors
     /// The disk's.
     pub fn remove(&self, id: i64) -> Result<(), StoreError> {
-        self.write(|table| {
+        self.write(SESSIONS, |table| {
             table.remove(id)?;
             Ok(())
+        })
+    }
+
+    /// Writes the seats of sessions, durably.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep_seats(&self, all: &[(i64, Vec<KeptSeat>)]) -> Result<(), StoreError> {
+        self.write(SEATS, |table| {
+            for (id, seats) in all.iter().filter(|(_, seats)| !seats.is_empty()) {
+                let bytes = serde_json::to_vec(seats).expect("a seat has text keys and whole numbers");
+                table.insert(id, bytes.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes out the seats that were kept, durably: they are of one restart, and no later one. Those that
+    /// cannot be read are none.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn take_seats(&self) -> Result<HashMap<i64, Vec<KeptSeat>>, StoreError> {
+        self.write(SEATS, |table| {
+            let mut all = HashMap::new();
+            for entry in table.extract_if(|_, _| true)? {
+                let (id, bytes) = entry?;
+                all.insert(id.value(), serde_json::from_slice(bytes.value()).unwrap_or_default());
+            }
+            Ok(all)
         })
     }
 

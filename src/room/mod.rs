@@ -15,6 +15,7 @@
 
 pub mod easyrtc;
 
+mod kept;
 mod log;
 mod peer;
 mod rules;
@@ -23,6 +24,7 @@ mod seat;
 #[cfg(test)]
 mod tests;
 
+pub use kept::KeptPeer;
 pub use log::Message;
 pub use peer::{DisconnectReason, PeerView};
 pub use rules::{Admission, Limits, Rooms, Verdict, Wake};

@@ -50,10 +50,11 @@ pub enum Verdict {
     NotAdmitted,
 }
 
-struct Room {
+#[derive(Default)]
+pub(super) struct Room {
     /// In join order.
-    members: Vec<PeerId>,
-    log: Log,
+    pub members: Vec<PeerId>,
+    pub log: Log,
 }
 
 /// The rooms and the peers of one session. `W` is what the session attaches to a peer; the rules
@@ -62,7 +63,7 @@ pub struct Rooms<W> {
     session_key: String,
     limits: Limits,
     pub(super) peers: HashMap<PeerId, Peer<W>>,
-    rooms: HashMap<RoomKey, Room>,
+    pub(super) rooms: HashMap<RoomKey, Room>,
 }
 
 impl<W> Rooms<W> {
@@ -226,7 +227,7 @@ impl<W> Rooms<W> {
         }
         self.leave(who, Departure::Gone, wake);
 
-        let room = self.rooms.entry(key.clone()).or_insert_with(|| Room { members: Vec::new(), log: Log::default() });
+        let room = self.rooms.entry(key.clone()).or_default();
         let initiator = !room.members.iter().any(|member| {
             self.peers.get(member).and_then(|peer| peer.membership.as_ref()).is_some_and(|member| member.initiator)
         });

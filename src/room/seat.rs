@@ -73,6 +73,19 @@ impl Seat {
         true
     }
 
+    /// What is kept, how many packets were handed over, and how many have come.
+    pub fn into_parts(self) -> (VecDeque<Message>, u64, u64) {
+        (self.sent, self.handed, self.received)
+    }
+
+    /// The opposite; all that is kept is due again.
+    pub fn of_parts(sent: impl Iterator<Item = Message>, handed: u64, received: u64) -> Self {
+        let sent: VecDeque<Message> = sent.collect();
+        let handed = handed.max(sent.len() as u64);
+        let sent_bytes = sent.iter().map(Message::bytes).sum();
+        Self { sent, sent_bytes, handed, received, ..Self::default() }
+    }
+
     fn forget_oldest(&mut self) {
         if let Some(message) = self.sent.pop_front() {
             self.sent_bytes -= message.bytes();

@@ -73,8 +73,8 @@ impl Clients {
     }
 
     /// Ends those whom `of_them` names; the others are told at once.
-    pub(super) fn end_where(&mut self, of_them: impl Fn(&Grant) -> bool, reason: DisconnectReason) {
-        let theirs = self.members.iter().filter(|(_, member)| of_them(&member.attached.grant)).map(|(peer, _)| *peer);
+    pub(super) fn end_where(&mut self, of_them: impl Fn(&Attached) -> bool, reason: DisconnectReason) {
+        let theirs = self.members.iter().filter(|(_, member)| of_them(&member.attached)).map(|(peer, _)| *peer);
         for peer in theirs.collect::<Vec<_>>() {
             self.end(peer, reason);
         }

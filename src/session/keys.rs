@@ -73,6 +73,12 @@ struct Entry {
     key: Key,
 }
 
+impl Entry {
+    fn grant(&self) -> Grant {
+        Grant { role: self.role, identity: self.uuid.clone(), key: self.number }
+    }
+}
+
 /// All keys of a session. Written to the store as it is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KeyRing {
@@ -132,6 +138,11 @@ impl KeyRing {
         self.taken.iter().find(|(_, key)| key.is(presented)).map(|(number, _)| *number)
     }
 
+    /// What the key of this number gives, if it has not been taken.
+    pub fn grant(&self, number: u64) -> Option<Grant> {
+        self.entries.iter().find(|entry| entry.number == number).map(Entry::grant)
+    }
+
     /// Whether the key of this number has not been taken.
     pub fn holds(&self, number: u64) -> bool {
         self.entries.iter().any(|entry| entry.number == number)
@@ -164,7 +175,7 @@ impl KeyRing {
         let mut grant = None;
         for entry in &self.entries {
             if entry.key.is(presented) {
-                grant = Some(Grant { role: entry.role, identity: entry.uuid.clone(), key: entry.number });
+                grant = Some(entry.grant());
             }
         }
         grant

@@ -11,7 +11,7 @@ pub mod listener;
 mod pace;
 mod page;
 mod router;
-mod seats;
+pub mod seats;
 mod site;
 
 use std::collections::HashSet;
@@ -109,6 +109,8 @@ struct State {
     next_peer: PeerId,
     creator_connections: usize,
     ended: bool,
+    /// It ends for a restart: seats stay when their connections go.
+    is_suspended: bool,
 }
 
 /// A connection, as `/api/sessions` shows it.
@@ -174,6 +176,7 @@ impl Session {
             next_peer: 1,
             creator_connections: 0,
             ended: false,
+            is_suspended: false,
         };
         Arc::new(Self {
             id: plan.id,
@@ -276,10 +279,13 @@ impl Session {
         let reason = line.end.get().copied().or(state.rooms.end_of(peer)).unwrap_or(DisconnectReason::Gone);
         let grace = self.shared.config.sessions.resume_grace();
         let is_waited_for = reason == DisconnectReason::Gone && !said_goodbye && !grace.is_zero() && !state.ended;
+        let is_kept = reason == DisconnectReason::Restart && state.is_suspended;
         match state.rooms.attached_mut(peer).filter(|attached| Arc::ptr_eq(&attached.line, line)) {
-            Some(attached) if is_waited_for && attached.token.is_some() => {
+            Some(attached) if (is_waited_for || is_kept) && attached.token.is_some() => {
                 attached.is_lost = true;
-                self.hold(peer, line.clone(), grace);
+                if is_waited_for {
+                    self.hold(peer, line.clone(), grace);
+                }
             }
             Some(_) => drop(state.rooms.exit(peer, &mut Attached::wake)),
             None => {}
@@ -296,7 +302,7 @@ impl Session {
         let mut state = self.state();
         state.keys = keys;
         let held: HashSet<u64> = state.keys.numbers().chain([NO_KEY]).collect();
-        state.end_where(|grant| !held.contains(&grant.key), DisconnectReason::Removed);
+        state.end_where(|attached| !held.contains(&attached.grant.key), DisconnectReason::Removed);
     }
 
     /// Ends the session: every connection is told why, nothing is let in any more. Returns at once;
@@ -306,6 +312,11 @@ impl Session {
         state.ended = true;
         state.end_where(|_| true, reason);
         drop(state);
+        self.close();
+    }
+
+    /// Lets the tasks of a session that has ended end.
+    fn close(&self) {
         self.sockjs.end_unattended();
         self.stop.cancel();
         self.tasks.close();
@@ -354,9 +365,9 @@ impl State {
         self.rooms.peer_count() + self.easyrtc.as_ref().map_or(0, |clients| clients.count())
     }
 
-    fn end_where(&mut self, of_them: impl Fn(&Grant) -> bool, reason: DisconnectReason) {
+    fn end_where(&mut self, of_them: impl Fn(&Attached) -> bool, reason: DisconnectReason) {
         let theirs: Vec<PeerId> =
-            self.rooms.peers().filter(|(_, view)| of_them(&view.attached.grant)).map(|(peer, _)| peer).collect();
+            self.rooms.peers().filter(|(_, view)| of_them(view.attached)).map(|(peer, _)| peer).collect();
         for peer in theirs {
             self.end(peer, reason);
         }

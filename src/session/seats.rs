@@ -4,11 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::connection::Attached;
 use super::keys::Key;
 use super::line::Line;
 use super::{Session, State};
-use crate::room::{DisconnectReason, PeerId};
+use crate::room::{DisconnectReason, KeptPeer, PeerId};
+use crate::transport::Carrier;
 use crate::wire::videre::{self, Resume};
 
 /// What is said when there is no seat of that token.
@@ -95,6 +98,54 @@ impl Session {
                 state.rooms.exit(seat, &mut Attached::wake);
             }
         });
+    }
+}
+
+/// A seat on its way from one run of the server to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeptSeat {
+    /// The number of the key that opened it.
+    key: u64,
+    token: Key,
+    peer: KeptPeer,
+}
+
+impl Session {
+    /// Ends the session for a restart of the server: clients are told to come back. Those without a
+    /// seat leave their rooms; the seats stay, for [`Session::kept_seats`].
+    pub fn suspend(&self) {
+        let mut state = self.state();
+        (state.ended, state.is_suspended) = (true, true);
+        state.end_where(|attached| attached.token.is_none(), DisconnectReason::Restart);
+        let seats = state.rooms.peers().filter(|(_, view)| view.attached.token.is_some());
+        seats.for_each(|(_, view)| view.attached.line.cut(DisconnectReason::Restart));
+        drop(state);
+        self.close();
+    }
+
+    /// The seats of a session that was suspended and whose connections are gone.
+    pub fn kept_seats(&self) -> Vec<KeptSeat> {
+        let mut state = self.state();
+        let kept = state.rooms.keep();
+        let with_key = |peer: KeptPeer| {
+            let attached = state.rooms.attached(peer.who)?;
+            Some(KeptSeat { key: attached.grant.key, token: attached.token.clone()?, peer })
+        };
+        kept.into_iter().filter_map(with_key).collect()
+    }
+
+    /// Puts seats back; each is held as if its connection had just been lost.
+    pub fn restore_seats(self: &Arc<Self>, seats: Vec<KeptSeat>) {
+        let grace = self.shared.config.sessions.resume_grace();
+        let mut state = self.state();
+        for KeptSeat { key, token, peer } in seats {
+            let Some(grant) = state.keys.grant(key) else { continue };
+            let (seat, line) = (peer.who, Arc::<Line>::default());
+            let attached = Attached::new(grant, Carrier::RawWebSocket, line.clone());
+            state.rooms.restore(peer, Attached { token: Some(token), is_lost: true, ..attached });
+            state.next_peer = state.next_peer.max(seat + 1);
+            self.hold(seat, line, grace);
+        }
     }
 }
 

@@ -1,0 +1,86 @@
+//! Seats on their way from one run of the server to the next.
+
+use serde::{Deserialize, Serialize};
+
+use super::PeerId;
+use super::log::Message;
+use super::peer::{Membership, Outbox, Peer};
+use super::rules::Rooms;
+use super::seat::Seat;
+use crate::wire::{Form, Text};
+
+/// All that a peer with a seat has. Texts are packets in their plain form.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeptPeer {
+    /// Its number.
+    pub who: PeerId,
+    place: Option<Place>,
+    /// Not handed to its connection yet.
+    due: Vec<String>,
+    /// Handed over, and perhaps not arrived.
+    sent: Vec<String>,
+    handed: u64,
+    received: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    room: String,
+    user_id: Option<String>,
+    room_id: Option<String>,
+    initiator: bool,
+}
+
+impl<W> Rooms<W> {
+    /// Takes out all peers with seats: the members of each room in join order. Nobody is told.
+    pub fn keep(&mut self) -> Vec<KeptPeer> {
+        let members: Vec<PeerId> = self.rooms.values().flat_map(|room| room.members.iter().copied()).collect();
+        let others: Vec<PeerId> =
+            self.peers.iter().filter(|(_, peer)| peer.membership.is_none()).map(|(who, _)| *who).collect();
+        members.into_iter().chain(others).filter_map(|who| self.keep_one(who)).collect()
+    }
+
+    fn keep_one(&mut self, who: PeerId) -> Option<KeptPeer> {
+        let peer = self.peers.get_mut(&who).filter(|peer| peer.end.is_none())?;
+        let seat = peer.seat.take()?;
+        let plain = |message: &mut Message| message.form(Form::Plain).as_str().to_owned();
+        let mut due: Vec<String> =
+            std::iter::from_fn(|| peer.outbox.pop()).map(|mut message| plain(&mut message)).collect();
+        let place = peer.membership.take().map(|mut membership| {
+            let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
+            room.log.read(&mut membership.cursor, who, usize::MAX, |message| due.push(plain(message)));
+            Place {
+                room: membership.room.into(),
+                user_id: membership.user_id.map(Into::into),
+                room_id: membership.room_id.map(Into::into),
+                initiator: membership.initiator,
+            }
+        });
+        let (sent, handed, received) = seat.into_parts();
+        let sent = sent.into_iter().map(|mut message| plain(&mut message)).collect();
+        Some(KeptPeer { who, place, due, sent, handed, received })
+    }
+
+    /// Puts a peer back where it was; those of one room in the order in which [`Rooms::keep`] gave them. Nobody
+    /// is told.
+    pub fn restore(&mut self, kept: KeptPeer, attached: W) {
+        let KeptPeer { who, place, due, sent, handed, received } = kept;
+        let mut outbox = Outbox::default();
+        due.into_iter().for_each(|text| outbox.push_text(text.into()));
+        let membership = place.map(|place| {
+            let key: Box<str> = place.room.into();
+            let room = self.rooms.entry(key.clone()).or_default();
+            room.members.push(who);
+            Membership {
+                room: key,
+                user_id: place.user_id.map(Into::into),
+                room_id: place.room_id.map(Into::into),
+                initiator: place.initiator,
+                cursor: room.log.end(),
+            }
+        });
+        let seat = Seat::of_parts(sent.into_iter().map(|text| Message::from(Text::from(text))), handed, received);
+        let peer = Peer { attached, admitted: true, membership, outbox, seat: Some(Box::new(seat)), end: None };
+        self.peers.insert(who, peer);
+    }
+}
