@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::control::admin::Admin;
 use crate::control::opentera::OpenTera;
+use crate::http::inherited::Inherited;
 use crate::http::origin::Origins;
 use crate::http::serve::serve;
 use crate::manager::{Manager, StoreError};
@@ -52,9 +53,11 @@ pub enum StartError {
 /// A running server.
 pub struct App {
     front: Arc<Front>,
+    address: SocketAddr,
     url: String,
     dashboard: String,
     certificate: Option<Arc<Certificate>>,
+    listening: Weak<TcpListener>,
     stop: CancellationToken,
     sessions_stop: CancellationToken,
     tasks: TaskTracker,
@@ -66,10 +69,18 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_on(config, Inherited::default()).await
+    }
+
+    /// As [`App::start`], by sockets that listen already where there are any.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_on(config: Config, inherited: Inherited) -> Result<Self, StartError> {
         let address = config.server.listen;
         let failed = |error| StartError::Listen { address, error };
         let certificate = config.server.tls.as_ref().map(Certificate::open).transpose()?.map(Arc::new);
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = Arc::new(inherited.bind(address).await.map_err(failed)?);
         let local = listener.local_addr().map_err(failed)?;
         let base = config.public_base(local.port());
 
@@ -83,7 +94,7 @@ impl App {
             config,
         });
         let (stop, sessions_stop, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let manager = Manager::start(shared.clone(), base.clone(), sessions_stop.clone(), &tasks).await?;
+        let manager = Manager::start(shared.clone(), base.clone(), sessions_stop.clone(), &tasks, inherited).await?;
         let opentera = match shared.config.opentera {
             Some(_) => Some(
                 OpenTera::start(&shared.config, local.port(), base, manager.clone(), stop.clone(), &tasks)
@@ -101,13 +112,19 @@ impl App {
         if let Some(certificate) = certificate.clone() {
             tasks.spawn(certificate.watch(stop.clone()));
         }
+        let listening = Arc::downgrade(&listener);
         let (stop_listening, connections, answering) = (stop.clone(), tasks.clone(), front.clone());
         tasks.spawn(async move {
             let handle = move |request, peer| answering.clone().handle(request, peer);
             serve(listener, tls, handshake, &stop_listening, &connections, handle).await;
         });
         front.health.ready();
-        Ok(Self { front, url, dashboard, certificate, stop, sessions_stop, tasks })
+        Ok(Self { front, address: local, url, dashboard, certificate, listening, stop, sessions_stop, tasks })
+    }
+
+    /// The address that it listens on, where the configuration left the port to the system.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where it listens.
@@ -144,6 +161,20 @@ impl App {
         if tokio::time::timeout(SHUTDOWN_TIME, self.tasks.wait()).await.is_err() {
             tracing::warn!("some tasks did not end in time");
         }
+    }
+
+    /// Stops, and gives the sockets that listened, which go on listening: for the run that comes next. Whoever
+    /// connects meanwhile waits.
+    pub async fn hand_over(self) -> Vec<std::net::TcpListener> {
+        let mut listeners: Vec<Arc<TcpListener>> = self.front.manager.registry().listeners();
+        listeners.extend(self.listening.upgrade());
+        self.stop().await;
+        let given = listeners.into_iter().filter_map(Arc::into_inner).map(TcpListener::into_std);
+        given
+            .filter_map(|listener| {
+                listener.inspect_err(|error| tracing::warn!(%error, "a socket is not handed over")).ok()
+            })
+            .collect()
     }
 }
 

@@ -3,7 +3,9 @@
 mod client;
 pub mod doctor;
 pub mod import;
+pub mod serve;
 pub mod session;
+pub mod upgrade;
 
 use std::path::PathBuf;
 
@@ -35,6 +37,8 @@ pub enum Command {
         /// The configuration of OpenTera's VideoRehab service
         file: PathBuf,
     },
+    /// Have a running server go on as this binary: its sockets stay open, and no call ends
+    Upgrade,
     /// Command a running server
     #[command(subcommand)]
     Session(session::SessionCommand),

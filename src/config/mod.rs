@@ -1,6 +1,7 @@
 //! The configuration: `config.toml`, overridden by the environment. Unknown keys are refused, every
 //! error names its key. `Debug` and [`Config::masked`] show no secret.
 
+mod changes;
 mod load;
 mod opentera;
 mod validate;

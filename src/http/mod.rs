@@ -1,6 +1,7 @@
 //! What every HTTP answer and request here shares: the body type, short answers, bounded bodies.
 
 pub mod address;
+pub mod inherited;
 pub mod origin;
 pub mod request;
 pub mod serve;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -28,7 +29,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(2);
 /// Serves on a bound listener until `stop`. Each connection is a task of `tasks`, ends soon after
 /// `stop`, and has `handshake` for the headers of each request; with `tls`, as long before for that.
 pub async fn serve<H, A>(
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     tls: Option<Tls>,
     handshake: Duration,
     stop: &CancellationToken,

@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::http::inherited::Inherited;
 use crate::session::Shared;
 use crate::wire::manage::{self, Action};
 use lifecycle::Lifecycle;
@@ -90,7 +91,7 @@ enum Command {
 impl Manager {
     /// Brings back the sessions that the store says were running, and starts the manager's task in
     /// `tasks`. `base` begins the URLs handed out. At `stop` the task ends all sessions, telling
-    /// their clients to come back, and leaves the store as it is.
+    /// their clients to come back, and leaves the store as it is but for their seats. `inherited`: what listens already.
     ///
     /// # Errors
     /// A store that cannot be opened or read.
@@ -99,6 +100,7 @@ impl Manager {
         base: String,
         stop: CancellationToken,
         tasks: &TaskTracker,
+        inherited: Inherited,
     ) -> Result<Self, StoreError> {
         let directory = shared.config.server.data_dir.clone();
         let (store, records, last, seats) = blocking(move || {
@@ -109,11 +111,13 @@ impl Manager {
         })
         .await?;
         let webrtc = &shared.config.webrtc;
-        let pool = Pool::new(webrtc.bind, webrtc.local_base_port, webrtc.max_sessions);
+        let pool = Pool::new(webrtc.bind, webrtc.local_base_port, webrtc.max_sessions, inherited.clone());
         let registry = Registry::default();
         let (commands, received) = mpsc::channel(WAITING_COMMANDS);
         let mut lifecycle = Lifecycle::new(shared, base, store, pool, registry.clone(), last + 1);
         lifecycle.restore(records, seats).await;
+        // Those of sessions that have not come back.
+        inherited.close();
         let ended = CancellationToken::new();
         let guard = ended.clone().drop_guard();
         tasks.spawn(async move {

@@ -1,15 +1,19 @@
 //! The pool of ports: first in, first out; a port on loan comes back whatever way its session ends.
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
 
+use crate::http::inherited::Inherited;
+
 /// The ports that no session has, in the order in which they will be given.
 #[derive(Debug, Clone)]
 pub struct Pool {
     bind: IpAddr,
+    inherited: Inherited,
     free: Arc<Mutex<VecDeque<u16>>>,
 }
 
@@ -24,10 +28,10 @@ pub struct Lease {
 }
 
 impl Pool {
-    /// All ports from `first`, `count` of them, to be bound on `bind`.
-    pub fn new(bind: IpAddr, first: u16, count: u16) -> Self {
+    /// All ports from `first`, `count` of them, to be bound on `bind`, where no socket is there already.
+    pub fn new(bind: IpAddr, first: u16, count: u16, inherited: Inherited) -> Self {
         let ports = (0..count).map(|offset| first + offset).collect();
-        Self { bind, free: Arc::new(Mutex::new(ports)) }
+        Self { bind, inherited, free: Arc::new(Mutex::new(ports)) }
     }
 
     fn free(&self) -> MutexGuard<'_, VecDeque<u16>> {
@@ -46,12 +50,20 @@ impl Pool {
         for _ in 0..tries {
             let port = self.free().pop_front()?;
             let lease = Lease { port, pool: self.clone(), returns: true };
-            match TcpListener::bind(self.address(port)).await {
+            match self.bind(port).await {
                 Ok(listener) => return Some((lease, listener)),
                 Err(error) => tracing::warn!(port, %error, "a port of the pool cannot be bound; passed over"),
             }
         }
         None
+    }
+
+    /// Listens on a port.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn bind(&self, port: u16) -> io::Result<TcpListener> {
+        self.inherited.bind(self.address(port)).await
     }
 
     /// Takes a certain port, for a session that had it before the restart.
@@ -91,7 +103,7 @@ mod tests {
                 free &= TcpListener::bind((HERE, port)).await.is_ok();
             }
             if free {
-                return (Pool::new(HERE, first, count), first);
+                return (Pool::new(HERE, first, count, Inherited::default()), first);
             }
         }
         panic!("no {count} free ports in a row")

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use tokio::net::TcpListener;
 
 use super::record::Record;
 use crate::session::Session;
@@ -27,6 +28,11 @@ impl Registry {
     /// The session that is served in this process on a port.
     pub fn on_port(&self, port: u16) -> Option<Arc<Session>> {
         self.by_port.get(&port).map(|session| session.clone())
+    }
+
+    /// The sockets of the sessions' own ports.
+    pub fn listeners(&self) -> Vec<Arc<TcpListener>> {
+        self.by_port.iter().filter_map(|session| session.listener()).collect()
     }
 
     /// What is kept of a session.

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-
 use super::lifecycle::{Held, Lifecycle};
 use super::media::Port;
 use super::record::Record;
@@ -39,7 +37,7 @@ impl Lifecycle {
             return self.list(id);
         }
         let lease = self.pool.take_port(number);
-        let port = match TcpListener::bind(self.pool.address(number)).await {
+        let port = match self.pool.bind(number).await {
             Ok(listener) => Port::Bound(lease, listener),
             Err(error) => {
                 tracing::warn!(session = id, port = number, %error, "the session's port cannot be bound; tried again until it is free");

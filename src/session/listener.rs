@@ -18,6 +18,7 @@ impl Session {
     /// port is closed.
     pub fn listen(self: &Arc<Self>, listener: TcpListener, lease: impl Send + 'static) {
         let session = self.clone();
+        let listener = self.remember(listener);
         self.tasks.spawn(async move {
             let _released = session.released.clone().drop_guard();
             let _lease = lease;
@@ -35,6 +36,7 @@ impl Session {
             while !session.stop.is_cancelled() {
                 if let Ok(listener) = TcpListener::bind(address).await {
                     tracing::info!(session = session.id, port = session.port, "the port is free again");
+                    let listener = session.remember(listener);
                     return session.serve(listener).await;
                 }
                 tokio::select! {
@@ -45,7 +47,18 @@ impl Session {
         });
     }
 
-    async fn serve(self: &Arc<Self>, listener: TcpListener) {
+    fn remember(&self, listener: TcpListener) -> Arc<TcpListener> {
+        let listener = Arc::new(listener);
+        let _ = self.listener.set(Arc::downgrade(&listener));
+        listener
+    }
+
+    /// The socket of the session's own port, while it is open.
+    pub fn listener(&self) -> Option<Arc<TcpListener>> {
+        self.listener.get()?.upgrade()
+    }
+
+    async fn serve(self: &Arc<Self>, listener: Arc<TcpListener>) {
         let handshake = self.shared.config.limits.handshake();
         let session = self.clone();
         let handle = move |request: Request, peer: SocketAddr| {

@@ -16,10 +16,11 @@ mod site;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use serde::Serialize;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -96,6 +97,7 @@ pub struct Session {
     /// Made when the first Socket.IO client comes.
     socketio: OnceLock<Arc<socketio::Service<easyrtc::Client>>>,
     ice: Ice,
+    listener: OnceLock<Weak<TcpListener>>,
     stop: CancellationToken,
     released: CancellationToken,
     tasks: TaskTracker,
@@ -187,6 +189,7 @@ impl Session {
             presence: plan.presence,
             socketio: OnceLock::new(),
             ice: Ice::of(&shared.config.webrtc),
+            listener: OnceLock::new(),
             state: Mutex::new(state),
             shared,
             sockjs,

@@ -26,6 +26,9 @@ impl Session {
     pub(super) fn take_seat(&self, own: PeerId, asked: &Resume) -> PeerId {
         let mut state = self.state();
         let Some(key) = state.rooms.attached(own).map(|attached| attached.grant.key) else { return own };
+        if state.ended || state.rooms.end_of(own).is_some() {
+            return own;
+        }
         let seat = asked.token.as_deref().and_then(|token| state.seat(key, token));
         if let Some(seat) = seat
             && let Some(received) = state.rooms.resume(seat, asked.received)

@@ -63,6 +63,17 @@ impl Binary {
         }
     }
 
+    /// Sends the process a signal, by its name.
+    pub fn signal(&self, name: &str) {
+        let process = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &process]).status().unwrap().success());
+    }
+
+    /// Its configuration file and its log.
+    pub fn files(&self) -> (PathBuf, PathBuf) {
+        (self.directory.join("config.toml"), self.directory.join("log"))
+    }
+
     /// Reads the two lines that the program prints when it is ready.
     fn wait_until_ready(&mut self) -> Result<(), String> {
         let output = self.process.stdout.take().expect("the output was piped just now");

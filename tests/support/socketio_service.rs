@@ -197,7 +197,7 @@ pub async fn host(port: u16, settings: Settings, pause: Duration) -> Hosted {
             let (service, testers, open) = (served.clone(), known.clone(), counted.clone());
             async move { answer(&service, request, &testers, &open, pause).await }
         };
-        serve(listener, None, HANDSHAKE, &stopping, &connections, handle).await;
+        serve(listener.into(), None, HANDSHAKE, &stopping, &connections, handle).await;
     });
     Hosted { address, service, testers, open, tasks, stop }
 }

@@ -109,7 +109,7 @@ pub async fn host(port: u16, response_bytes: usize) -> Services {
             let services = services.clone();
             async move { answer(&*services, request).await }
         };
-        serve(listener, None, HANDSHAKE, &stopping, &connections, handle).await;
+        serve(listener.into(), None, HANDSHAKE, &stopping, &connections, handle).await;
     });
     Services { address, stop }
 }

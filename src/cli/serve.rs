@@ -1,0 +1,221 @@
+//! `viderehab serve`: runs the server until a signal, and through upgrades.
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use command_fds::{CommandFdExt, FdMapping};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::App;
+use crate::config::{self, Config};
+use crate::control::upgrade::{Hello, Upgrades};
+use crate::http::inherited::Inherited;
+
+/// Where a process is told how many upgrades it has been through, and why the last one failed.
+const UPGRADES: &str = "UPGRADES_OF_VIDEREHAB";
+const FAILURE: &str = "UPGRADE_FAILURE_OF_VIDEREHAB";
+
+/// What runs now, also when its file has been replaced.
+const OURSELVES: &str = "/proc/self/exe";
+
+/// How long what the runtime still does may take.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(1);
+
+/// The first descriptor that is handed over, as systemd has it.
+const FIRST_DESCRIPTOR: i32 = 3;
+
+/// Runs the server. `file`: where the configuration was read from.
+pub fn run(runtime: Runtime, config: Config, file: Option<&Path>) -> ExitCode {
+    match runtime.block_on(serve(config, file)) {
+        Outcome::Exit(code) => code,
+        Outcome::Upgrade(successor) => {
+            // Its threads must not be there when descriptors change hands under them.
+            runtime.shutdown_timeout(SHUTDOWN_TIME);
+            let error = successor.take_over();
+            tracing::error!(%error, "neither the new binary nor the old one can be started");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+enum Outcome {
+    Exit(ExitCode),
+    Upgrade(Successor),
+}
+
+async fn serve(config: Config, file: Option<&Path>) -> Outcome {
+    let hello = hello();
+    let mut signals = Signals::new();
+    let app = match App::start_on(config.clone(), Inherited::from_environment()).await {
+        Ok(app) => app,
+        Err(error) => {
+            eprintln!("viderehab: {error}");
+            return Outcome::Exit(ExitCode::FAILURE);
+        }
+    };
+    let upgrades = upgrades_of(&config, file, &hello);
+    // Whoever started us may have closed our output; that is no reason not to serve.
+    let _ = writeln!(std::io::stdout(), "viderehab ready on {}\n{}", app.url(), app.dashboard_url());
+    match until_over(&app, &config, file, upgrades, &mut signals).await {
+        Over::Stop(signal) => {
+            tracing::info!(signal, "stopping");
+            tokio::select! {
+                () = app.stop() => {}
+                second = signals.stop() => tracing::warn!(signal = second, "stopping at once"),
+            }
+            Outcome::Exit(ExitCode::SUCCESS)
+        }
+        Over::Upgrade(binary) => {
+            tracing::info!(binary = %binary.display(), "upgrading");
+            let address = app.address();
+            let listeners = app.hand_over().await;
+            Outcome::Upgrade(Successor { binary, address, listeners, upgrades: hello.upgrades + 1 })
+        }
+    }
+}
+
+/// Who we are, and what the process was before.
+fn hello() -> Hello {
+    Hello {
+        process: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        upgrades: std::env::var(UPGRADES).ok().and_then(|count| count.parse().ok()).unwrap_or(0),
+        failure: std::env::var(FAILURE).ok(),
+    }
+}
+
+enum Over {
+    Stop(&'static str),
+    Upgrade(PathBuf),
+}
+
+/// Where upgrades are asked for, if there is a place for it.
+fn upgrades_of(config: &Config, file: Option<&Path>, hello: &Hello) -> Option<Upgrades> {
+    match config.server.data_dir.as_str() {
+        "" => None,
+        data_dir => Upgrades::open(data_dir, file, hello.clone())
+            .inspect_err(
+                |error| tracing::warn!(%error, "no upgrades: the control socket cannot be opened in server.data_dir"),
+            )
+            .ok(),
+    }
+}
+
+async fn until_over(
+    app: &App,
+    config: &Config,
+    file: Option<&Path>,
+    upgrades: Option<Upgrades>,
+    signals: &mut Signals,
+) -> Over {
+    let wanted = async {
+        match &upgrades {
+            Some(upgrades) => upgrades.wanted().await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut wanted = std::pin::pin!(wanted);
+    loop {
+        tokio::select! {
+            binary = &mut wanted => return Over::Upgrade(binary),
+            signal = signals.stop_or_reload() => match signal {
+                Some(signal) => return Over::Stop(signal),
+                None => reload(app, config, file),
+            },
+        }
+    }
+}
+
+/// Takes what can be taken while the server runs, and names what cannot.
+fn reload(app: &App, config: &Config, file: Option<&Path>) {
+    match app.reload_certificate() {
+        Ok(()) => tracing::info!("SIGHUP: the certificate, if there is one, has been read again"),
+        Err(error) => tracing::error!(%error, "SIGHUP: the certificate in use stays"),
+    }
+    match config::load(file, std::env::vars()) {
+        Ok(new) => match config.changes(&new).as_slice() {
+            [] => tracing::info!("SIGHUP: the configuration has not changed"),
+            keys => tracing::warn!(keys = keys.join(", "), "SIGHUP: not taken before a restart or `viderehab upgrade`"),
+        },
+        Err(error) => tracing::error!(%error, "SIGHUP: the configuration cannot be used"),
+    }
+}
+
+/// What this process becomes.
+struct Successor {
+    binary: PathBuf,
+    address: SocketAddr,
+    listeners: Vec<TcpListener>,
+    upgrades: u32,
+}
+
+impl Successor {
+    /// Replaces this process by the binary with the same arguments, which finds the sockets as systemd would
+    /// give them. If that fails, by the present one, since the sockets are in their places by then, and what was
+    /// open there is gone. Returns only if that fails, too.
+    fn take_over(self) -> io::Error {
+        let (mut new, mut old) = (self.command(&self.binary), self.command(Path::new(OURSELVES)));
+        let name = self.binary.display().to_string();
+        let mappings = (FIRST_DESCRIPTOR..).zip(self.listeners);
+        let mappings = mappings.map(|(child_fd, listener)| FdMapping { parent_fd: OwnedFd::from(listener), child_fd });
+        let problem = match new.fd_mappings(mappings.collect()) {
+            Ok(new) => new.exec(),
+            Err(error) => io::Error::other(error),
+        };
+        tracing::error!(binary = name, %problem, "the upgrade failed; going on as before");
+        old.env(FAILURE, format!("{name}: {problem}")).exec()
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(std::env::args_os().skip(1))
+            // The port may have been the system's choice.
+            .env("VIDEREHAB_SERVER__LISTEN", self.address.to_string())
+            .env("LISTEN_FDS", self.listeners.len().to_string())
+            .env("LISTEN_PID", std::process::id().to_string())
+            .env(UPGRADES, self.upgrades.to_string())
+            .env_remove(FAILURE);
+        command
+    }
+}
+
+/// The signals that we listen for.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Self {
+        let listen = |kind| signal(kind).expect("signal handlers can be installed");
+        Self {
+            interrupt: listen(SignalKind::interrupt()),
+            terminate: listen(SignalKind::terminate()),
+            hang_up: listen(SignalKind::hangup()),
+        }
+    }
+
+    async fn stop(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    /// `None`: what can be reloaded is to be.
+    async fn stop_or_reload(&mut self) -> Option<&'static str> {
+        tokio::select! {
+            _ = self.interrupt.recv() => Some("SIGINT"),
+            _ = self.terminate.recv() => Some("SIGTERM"),
+            _ = self.hang_up.recv() => None,
+        }
+    }
+}
