@@ -8,6 +8,7 @@
 //! `/ws` there, `--way front-door` goes through the manager's port.
 
 #[path = "../tests/support/binary.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod binary;
 #[path = "../tests/easyrtc/mod.rs"]
 #[allow(dead_code)] // the rules alone are replayed by tests

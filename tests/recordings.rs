@@ -1,6 +1,7 @@
 //! The recordings of the originals, replayed against ours; and spoiled ones, whose replay must fail.
 
 #[path = "support/binary.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod binary;
 mod replay;
 #[path = "support/sockjs_services.rs"]

@@ -63,6 +63,11 @@ impl Binary {
         }
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends the process a signal, by its name.
     pub fn signal(&self, name: &str) {
         let process = self.process.id().to_string();
