@@ -7,6 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -55,6 +56,8 @@ pub struct Pair {
     listener: SplitStream<Socket>,
     /// Kept open.
     _listener: SplitSink<Socket, Message>,
+    /// Reads the acknowledgements, for as long as the pair is there.
+    _reader: JoinSet<()>,
     target: String,
     said: u64,
     heard: u64,
@@ -69,9 +72,10 @@ impl Pair {
         settle(&mut speaker).await;
         settle(&mut listener).await;
         let (speaker, mut acknowledgements) = speaker.split();
-        tokio::spawn(async move { while acknowledgements.next().await.is_some_and(|heard| heard.is_ok()) {} });
+        let mut reader = JoinSet::new();
+        reader.spawn(async move { while acknowledgements.next().await.is_some_and(|heard| heard.is_ok()) {} });
         let (sink, listener) = listener.split();
-        Self { speaker, listener, _listener: sink, target, said: 0, heard: 0 }
+        Self { speaker, listener, _listener: sink, _reader: reader, target, said: 0, heard: 0 }
     }
 
     /// Sends one message, asking for an acknowledgement as the library does.
@@ -88,6 +92,8 @@ impl Pair {
         loop {
             let heard = self.listener.next().await.expect("the listener is connected").expect("a whole frame");
             let Some(event) = heard.to_text().ok().and_then(|text| text.strip_prefix("42")) else { continue };
+            // Node's server numbers its events, as if it waited for an acknowledgement.
+            let event = event.trim_start_matches(|letter: char| letter.is_ascii_digit());
             let event: Value = serde_json::from_str(event).expect("events are JSON");
             if event[0] == "easyrtcMsg" {
                 assert_eq!(event[1]["msgData"]["number"], self.heard, "lost, doubled or out of order");
@@ -106,6 +112,12 @@ async fn enter(server: &Server, room: &str) -> (Socket, String) {
     let url = format!("ws://{}/websocket/{port}/?EIO=4&transport=websocket{}", server.address, server.query);
     let (mut socket, _) = client_async(url, stream).await.expect("an upgrade");
     socket.send(Message::text("40")).await.expect("connected");
+    // Node's server ends whoever speaks before the namespace is open.
+    while !socket
+        .next()
+        .await
+        .is_some_and(|heard| heard.is_ok_and(|heard| heard.to_text().is_ok_and(|text| text.starts_with("40"))))
+    {}
     let data = json!({"apiVersion": "1.1.1-beta", "applicationName": "bench", "roomJoin": {room: {"roomName": room}}});
     let auth = json!({"msgType": "authenticate", "msgData": data});
     socket.send(Message::text(format!("420[\"easyrtcAuth\",{auth}]"))).await.expect("connected");

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, Method, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -27,6 +27,9 @@ use crate::wire::{self, Text, sockjs};
 /// What a connection reads at one go. Signaling messages are a few hundred bytes to a few KiB; a
 /// larger buffer would be paid for by every idle connection.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// How many messages are taken before what is due is sent.
+const MESSAGES_AT_ONCE: usize = 32;
 
 /// How long a client may leave a ping unanswered, as SockJS's original server has it.
 const PONG_TIME: Duration = Duration::from_secs(10);
@@ -153,9 +156,8 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
                 () = self.endpoint.changed() => {}
                 incoming = self.socket.next() => {
                     awaits_pong = false;
-                    match self.receive(incoming).await {
-                        Received::Pause(pause) => wait(&self.endpoint, pause).await,
-                        Received::End(close) => return close,
+                    if let Received::End(close) = self.receive_all(incoming).await {
+                        return close;
                     }
                     push_back(heartbeat.as_mut(), self.next_heartbeat());
                 }
@@ -236,6 +238,25 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             written = write => written.map_err(|_| Sent::Lost),
             () = ended => Err(self.endpoint.take(Form::Plain, &mut Vec::new()).map_or(Sent::Lost, Sent::Ended)),
         }
+    }
+
+    /// Takes what has come, and what came with it, before anything is sent: answers then share a write.
+    async fn receive_all(&mut self, mut incoming: Option<Result<Message, Error>>) -> Received {
+        for _ in 0..MESSAGES_AT_ONCE {
+            match self.receive(incoming).await {
+                Received::Pause(Duration::ZERO) => {}
+                Received::Pause(pause) => {
+                    wait(&self.endpoint, pause).await;
+                    break;
+                }
+                end => return end,
+            }
+            match self.socket.next().now_or_never() {
+                Some(next) => incoming = next,
+                None => break,
+            }
+        }
+        Received::Pause(Duration::ZERO)
     }
 
     async fn receive(&mut self, incoming: Option<Result<Message, Error>>) -> Received {
