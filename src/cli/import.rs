@@ -27,10 +27,17 @@ pub enum ImportError {
 pub fn import(path: &Path) -> Result<String, ImportError> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| ImportError::Unreadable(name.clone(), error))?;
-    let whole: Value =
-        serde_json::from_str(&text).map_err(|error| ImportError::NotJson(name.clone(), error.to_string()))?;
-    let whole = whole.as_object().ok_or_else(|| ImportError::NotJson(name, "not an object".to_owned()))?;
-    converted(whole)
+    convert(&name, &text)
+}
+
+/// Likewise, of the text of a file that is called `name`.
+///
+/// # Errors
+/// See [`ImportError`].
+pub fn convert(name: &str, text: &str) -> Result<String, ImportError> {
+    let not_json = |reason: String| ImportError::NotJson(name.to_owned(), reason);
+    let whole: Value = serde_json::from_str(text).map_err(|error| not_json(error.to_string()))?;
+    converted(whole.as_object().ok_or_else(|| not_json("not an object".to_owned()))?)
 }
 
 /// A section of the JSON file.
@@ -45,11 +52,19 @@ impl<'a> Section<'a> {
         Ok(Self { name, members: members.ok_or_else(|| ImportError::Member(name.to_owned(), "an object"))? })
     }
 
+    fn plain(&self, member: &str) -> Result<&'a str, ImportError> {
+        let text = self.members.get(member).and_then(Value::as_str);
+        text.ok_or_else(|| ImportError::Member(format!("{}.{member}", self.name), "a text"))
+    }
+
     /// A text, as TOML writes it.
     fn text(&self, member: &str) -> Result<String, ImportError> {
-        let text = self.members.get(member).and_then(Value::as_str);
-        let text = text.ok_or_else(|| ImportError::Member(format!("{}.{member}", self.name), "a text"))?;
-        Ok(toml::Value::String(text.to_owned()).to_string())
+        Ok(toml::Value::String(self.plain(member)?.to_owned()).to_string())
+    }
+
+    /// A text that is only told of, in a comment.
+    fn told(&self, member: &str) -> Result<String, ImportError> {
+        Ok(one_line(&Value::from(self.plain(member)?).to_string()))
     }
 
     fn number(&self, member: &str) -> Result<u64, ImportError> {
@@ -60,6 +75,11 @@ impl<'a> Section<'a> {
     fn number_or(&self, member: &str, otherwise: u64) -> Result<u64, ImportError> {
         if self.members.contains_key(member) { self.number(member) } else { Ok(otherwise) }
     }
+}
+
+/// What can stand in a comment and not end it.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 /// What each section may hold.
@@ -113,15 +133,15 @@ username = {username}
 password = {password}
 "##,
         listen = service.number("port")?,
-        service_hostname = service.text("hostname")?,
-        debug = service.members.get("debug_mode").unwrap_or(&Value::Bool(false)),
+        service_hostname = service.told("hostname")?,
+        debug = one_line(&service.members.get("debug_mode").unwrap_or(&Value::Bool(false)).to_string()),
         hostname = webrtc.text("hostname")?,
         external_port = webrtc.number_or("external_port", 0)?,
         local_base_port = webrtc.number_or("local_base_port", 8080)?,
         max_sessions = webrtc.number_or("max_sessions", 50)?,
-        working_directory = webrtc.text("working_directory")?,
-        executable = webrtc.text("executable")?,
-        script = webrtc.text("script")?,
+        working_directory = webrtc.told("working_directory")?,
+        executable = webrtc.told("executable")?,
+        script = webrtc.told("script")?,
         service_name = service.text("name")?,
         backend_hostname = backend.text("hostname")?,
         backend_port = backend.number("port")?,
@@ -141,8 +161,9 @@ fn unknown(whole: &Map<String, Value>) -> String {
         let known = KNOWN.iter().find(|(name, _)| name == section).map_or(&[][..], |(_, members)| *members);
         let members = value.as_object().into_iter().flatten();
         for (member, value) in members.filter(|(member, _)| !known.contains(&member.as_str())) {
+            let told = one_line(&format!("# {section}.{member} = {value}: has no meaning here"));
             // Writing to a String does not fail.
-            let _ = write!(comments, "\n# {section}.{member} = {value}: has no meaning here");
+            let _ = write!(comments, "\n{told}");
         }
     }
     if comments.is_empty() { comments } else { comments + "\n" }
@@ -179,6 +200,21 @@ mod tests {
         assert_eq!((opentera.backend.hostname.as_str(), opentera.backend.verify), ("tera.example", false));
         assert_eq!((opentera.redis.db, opentera.redis.password.as_str()), (3, "a\"b\n"));
         assert!(toml.contains(r#"# WebRTC.colour = "red\n": has no meaning here"#), "{toml}");
+    }
+
+    /// Found by fuzzing: TOML writes a text of several lines in several lines.
+    #[test]
+    fn nothing_writes_a_line_of_its_own() {
+        let mut whole = shipped();
+        whole["Service"]["hostname"] = json!("x\n[server]\u{7f}");
+        whole["Service"]["debug_mode"] = json!("\u{7f}");
+        for member in ["working_directory", "executable", "script", "a\nb = 1"] {
+            whole["WebRTC"][member] = json!("a\"\nlisten = 1\r");
+        }
+        whole["c\nd"] = json!({"e\nf": 1});
+        let toml = converted(whole.as_object().unwrap()).unwrap();
+        let config: Config = toml::from_str(&toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
+        assert_eq!(config.server.listen.to_string(), "0.0.0.0:4070");
     }
 
     #[test]
