@@ -172,6 +172,7 @@ mod tests {
             ("[webrtc]\nmax_session = 5", &[], "max_session"),
             ("[webrtc]\nmax_sessions = 0", &[], "webrtc.max_sessions"),
             ("[webrtc]\nlocal_base_port = 65500\nmax_sessions = 50", &[], "webrtc.local_base_port"),
+            ("[webrtc]\nlocal_base_port = 0\nmax_sessions = 0", &[], "webrtc.max_sessions"),
             ("[webrtc]\nscript = \"server.js\"", &[], "webrtc.script"),
             ("[opentera.redis]\nprot = 1", &[], "prot"),
             ("[opentera]\nservice_name = \"\"", &[], "opentera.service_name"),

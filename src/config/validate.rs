@@ -14,7 +14,7 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let (server, webrtc, limits) = (&config.server, &config.webrtc, &config.limits);
     let url = &server.public_url;
     let token = server.admin_token.len();
-    let last_port = usize::from(webrtc.local_base_port) + usize::from(webrtc.max_sessions);
+    let ports_end = usize::from(webrtc.local_base_port) + usize::from(webrtc.max_sessions);
     let checks = [
         (
             url.is_empty() || url.starts_with("http://") || url.starts_with("https://"),
@@ -45,9 +45,9 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
         (webrtc.max_sessions > 0, "webrtc.max_sessions", "must be at least 1".to_owned()),
         (webrtc.local_base_port > 0, "webrtc.local_base_port", "must be at least 1".to_owned()),
         (
-            last_port <= 65536,
+            ports_end <= 65536,
             "webrtc.local_base_port",
-            format!("with max_sessions the pool would end at port {}", last_port - 1),
+            format!("with max_sessions the pool would end at port {}", ports_end.saturating_sub(1)),
         ),
         (
             webrtc.working_directory.is_empty() || Path::new(&webrtc.working_directory).is_dir(),
