@@ -225,6 +225,16 @@ mod tests {
         );
     }
 
+    /// Found by fuzzing: read without care, the last digit changes with each reading.
+    #[test]
+    fn numbers_in_parameters_stay_as_they_are() {
+        let written = r#"{"x":27000000000000000000000000000270407545}"#;
+        let argument = format!(r#"{{"session_manage":{{"action":"start","id_session":0,"parameters":{written}}}}}"#);
+        let Ok(Action::Start(start)) = parse(argument.as_bytes()) else { panic!("a start") };
+        let again: Value = serde_json::from_str(&start.parameters.to_string()).unwrap();
+        assert_eq!((&again, again["x"].as_f64()), (&start.parameters, Some(27000000000000000000000000000270407545.0)));
+    }
+
     #[test]
     fn what_is_wrong_is_named() {
         for (arguments, named) in [
