@@ -11,8 +11,10 @@ use crate::wire::{Form, Text, videre};
 /// What has been handed to a peer's connection and may not have arrived.
 #[derive(Default)]
 pub(super) struct Seat {
-    /// Answers to `resume` and `ack`: due before all else, and not counted.
-    aside: Vec<Message>,
+    /// The answers to `resume` and to the last `ack`: due before all else, and not counted. An answer to
+    /// an `ack` says all that those before it said, so there is never more than one.
+    answer: Option<Message>,
+    acknowledgement: Option<Message>,
     /// The last that were handed over, the oldest first.
     sent: VecDeque<Message>,
     sent_bytes: usize,
@@ -44,9 +46,8 @@ impl Seat {
     /// What is due before anything new, and how many bytes that is.
     pub fn take(&mut self, form: Form, most: usize, into: &mut Vec<Text>) -> usize {
         let mut taken = 0;
-        for mut message in self.aside.drain(..) {
-            into.push(message.form(form));
-        }
+        let aside = [self.answer.take(), self.acknowledgement.take()];
+        into.extend(aside.into_iter().flatten().map(|mut message| message.form(form)));
         while taken < most && self.again < self.sent.len() {
             let text = self.sent[self.again].form(form);
             taken += text.len();
@@ -114,8 +115,7 @@ impl<W> Rooms<W> {
         if !seat.arrived(arrived) {
             return None;
         }
-        seat.aside.clear();
-        seat.again = 0;
+        (seat.answer, seat.acknowledgement, seat.again) = (None, None, 0);
         Some(seat.received)
     }
 
@@ -123,7 +123,7 @@ impl<W> Rooms<W> {
     pub fn tell_aside(&mut self, who: PeerId, text: Text, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who) else { return };
         if let Some(seat) = &mut peer.seat {
-            seat.aside.push(Message::from(text));
+            seat.answer = Some(text.into());
             wake(&peer.attached);
         }
     }
@@ -131,12 +131,13 @@ impl<W> Rooms<W> {
     /// A client says what has arrived, and is told the same of its own packets. Whether it is a number
     /// that can be.
     pub(super) fn acknowledged(&mut self, who: PeerId, number: u64, wake: Wake<W>) -> bool {
-        let Some(seat) = self.peers.get_mut(&who).and_then(|peer| peer.seat.as_mut()) else { return false };
+        let Some(peer) = self.peers.get_mut(&who) else { return false };
+        let Some(seat) = &mut peer.seat else { return false };
         if !seat.arrived(number) {
             return false;
         }
-        let answer = videre::acknowledge(seat.received);
-        self.tell_aside(who, answer, wake);
+        seat.acknowledgement = Some(videre::acknowledge(seat.received).into());
+        wake(&peer.attached);
         true
     }
 

@@ -60,6 +60,17 @@ fn a_seat_is_bounded() {
     assert!(!cuts.cut(), "the first are not kept any more");
 }
 
+/// Found by simulation: a client that acknowledges and does not read had an answer kept for each.
+#[test]
+fn an_acknowledgement_stands_for_those_before_it() {
+    let mut cuts = Cuts::new(4096);
+    cuts.take();
+    (0..1000).for_each(|_| cuts.ack());
+    let answers = cuts.bench.taken(2);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0], json!({"Header": {"Event": "ack"}, "Payload": 1}));
+}
+
 #[test]
 fn a_peer_that_was_ended_has_no_seat() {
     let mut cuts = Cuts::new(4096);
