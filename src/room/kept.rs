@@ -66,7 +66,7 @@ impl<W> Rooms<W> {
     pub fn restore(&mut self, kept: KeptPeer, attached: W) {
         let KeptPeer { who, place, due, sent, handed, received } = kept;
         let mut outbox = Outbox::default();
-        due.into_iter().for_each(|text| outbox.push_text(text.into()));
+        due.into_iter().for_each(|text| outbox.push(Text::from(text).into()));
         let membership = place.map(|place| {
             let key: Box<str> = place.room.into();
             let room = self.rooms.entry(key.clone()).or_default();

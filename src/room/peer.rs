@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use super::log::{Cursor, Message};
 use super::seat::Seat;
-use crate::wire::Text;
 use crate::wire::videre::RoomKey;
 
 /// Why a connection ended, for the close code, the log and the metrics alike.
@@ -82,25 +81,21 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub fn push(&mut self, message: Message, bytes: usize) {
-        self.bytes += bytes;
+    pub fn push(&mut self, message: Message) {
+        self.bytes += message.bytes();
         self.messages.push_back(message);
     }
 
     pub fn pop(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front();
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.bytes();
         if self.messages.is_empty() {
             *self = Self::default();
         }
-        message
+        Some(message)
     }
 
     pub fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    pub fn push_text(&mut self, text: Text) {
-        let bytes = text.len();
-        self.push(Message::from(text), bytes);
     }
 }

@@ -225,7 +225,9 @@ impl<W> Rooms<W> {
         if full && !self.rooms.contains_key(&key) {
             return Err(Refusal::TooManyRooms(self.limits.rooms));
         }
-        self.leave(who, Departure::Gone, wake);
+        if !self.step_out(who, wake) {
+            return Ok(());
+        }
 
         let room = self.rooms.entry(key.clone()).or_default();
         let initiator = !room.members.iter().any(|member| {
@@ -265,7 +267,7 @@ impl<W> Rooms<W> {
                 let user_ids = members.map(|member| self.peers[member].membership.as_ref()?.user_id.as_deref());
                 self.tell(who, videre::ping(packet, alias, user_ids), wake);
             }
-            Event::Disconnect => self.leave(who, Departure::Gone, wake),
+            Event::Disconnect => _ = self.step_out(who, wake),
             Event::Connect | Event::Resume | Event::Ack => unreachable!("these need no membership"),
         }
         Ok(())
@@ -284,7 +286,7 @@ impl<W> Rooms<W> {
             self.say(&key, Audience::Only(who), text, wake);
             return;
         }
-        peer.outbox.push_text(text);
+        peer.outbox.push(text.into());
         wake(&peer.attached);
         if peer.outbox.bytes() > self.limits.log_bytes {
             self.end(who, DisconnectReason::TooSlow, wake);
@@ -325,6 +327,16 @@ impl<W> Rooms<W> {
         }
     }
 
+    /// Leaves by its own wish. Whether the peer is still in: it is ended if all that it has not read, in
+    /// the rooms it left, is more than is kept for one peer.
+    fn step_out(&mut self, who: PeerId, wake: Wake<W>) -> bool {
+        self.leave(who, Departure::Gone, wake);
+        if self.peers[&who].outbox.bytes() > self.limits.log_bytes {
+            self.end(who, DisconnectReason::TooSlow, wake);
+        }
+        self.peers[&who].end.is_none()
+    }
+
     /// Takes a peer out of its room, if it is in one: what it has not read yet stays due to it, the
     /// others are told, an empty room ceases to exist.
     fn leave(&mut self, who: PeerId, departure: Departure, wake: Wake<W>) {
@@ -334,10 +346,7 @@ impl<W> Rooms<W> {
         room.members.retain(|member| *member != who);
         membership.cursor = membership.cursor.max(room.log.first());
         let outbox = &mut peer.outbox;
-        room.log.read(&mut membership.cursor, who, usize::MAX, |message: &mut Message| {
-            let bytes = message.form(Form::Plain).len();
-            outbox.push(message.clone(), bytes);
-        });
+        room.log.read(&mut membership.cursor, who, usize::MAX, |message| outbox.push(message.clone()));
         if room.members.is_empty() {
             self.rooms.remove(&membership.room);
             return;

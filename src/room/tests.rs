@@ -206,6 +206,34 @@ fn bounded() {
     assert_eq!(bench.rooms.end_of(1), Some(DisconnectReason::TooSlow));
 }
 
+/// What a peer has read of what was due to it from before is not held against it.
+#[test]
+fn bounded_by_what_is_unread() {
+    let mut bench = Bench::with(1, Limits { rooms: 100, log_bytes: 200_000 });
+    let long = format!(r#"{{"Header":{{"Event":"connect","UserId":"U1","RoomId":"a"}},"X":"{}"}}"#, "x".repeat(90_000));
+    assert_eq!(bench.raw(1, &long), Verdict::Applied);
+    assert_eq!(bench.raw(1, &long), Verdict::Applied);
+    bench.send(1, "disconnect", "U1", "a", json!(""));
+    let mut texts = Vec::new();
+    bench.rooms.take(1, Form::Plain, &mut texts);
+    let taken: usize = texts.iter().map(|text| text.len()).sum();
+    assert_eq!((texts.len(), bench.rooms.kept_bytes()), (1, taken), "the other, just as long");
+}
+
+/// Found by simulation: each room that was left added what had not been read there.
+#[test]
+fn bounded_also_by_moving_from_room_to_room() {
+    let mut bench = Bench::with(2, Limits { rooms: 100, log_bytes: 4096 });
+    for room in ["a", "b", "c"] {
+        bench.join(1, room);
+        bench.join(2, room);
+        bench.send(1, "broadcast", "U1", room, json!("x".repeat(2000)));
+        drop(bench.taken(1));
+    }
+    assert!(bench.rooms.kept_bytes() <= 2 * 4096, "{}", bench.rooms.kept_bytes());
+    assert_eq!((bench.rooms.end_of(1), bench.rooms.end_of(2)), (None, Some(DisconnectReason::TooSlow)));
+}
+
 #[test]
 fn nothing_after_the_end() {
     let mut bench = Bench::new(2);
