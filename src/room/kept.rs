@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PeerId;
 use super::log::Message;
-use super::peer::{Membership, Outbox, Peer};
+use super::peer::{DisconnectReason, Membership, Outbox, Peer};
 use super::rules::Rooms;
 use super::seat::Seat;
 use crate::wire::{Form, Text};
@@ -32,12 +32,25 @@ struct Place {
 }
 
 impl<W> Rooms<W> {
-    /// Takes out all peers with seats: the members of each room in join order. Nobody is told.
+    /// Takes out all peers with seats: the members of each room in join order. Nobody is told, but of those
+    /// that are ended, since more is due to them than is kept for one peer: from one restart to the
+    /// next it would become more and more.
     pub fn keep(&mut self) -> Vec<KeptPeer> {
+        while let Some(behind) = self.behind() {
+            self.end(behind, DisconnectReason::TooSlow, &mut |_| {});
+        }
         let members: Vec<PeerId> = self.rooms.values().flat_map(|room| room.members.iter().copied()).collect();
         let others: Vec<PeerId> =
             self.peers.iter().filter(|(_, peer)| peer.membership.is_none()).map(|(who, _)| *who).collect();
         members.into_iter().chain(others).filter_map(|who| self.keep_one(who)).collect()
+    }
+
+    /// The first peer to which too much is due.
+    fn behind(&self) -> Option<PeerId> {
+        let unread = |member: &Membership| self.rooms[&member.room].log.bytes_from(member.cursor);
+        let due = |peer: &Peer<W>| peer.outbox.bytes() + peer.membership.as_ref().map_or(0, unread);
+        let behind = self.peers.iter().filter(|(_, peer)| peer.end.is_none() && due(peer) > self.limits.log_bytes);
+        behind.map(|(who, _)| *who).min()
     }
 
     fn keep_one(&mut self, who: PeerId) -> Option<KeptPeer> {

@@ -104,6 +104,12 @@ impl Log {
         self.first
     }
 
+    /// Bytes of message text that a reader at this cursor has still to pass.
+    pub fn bytes_from(&self, cursor: Cursor) -> usize {
+        let passed = usize::try_from(cursor.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.entries.iter().skip(passed).map(|entry| entry.message.bytes()).sum()
+    }
+
     /// Moves a cursor on, over at most `most` bytes (but one entry at least), and hands over what is
     /// for `peer` on the way.
     pub fn read(&mut self, cursor: &mut Cursor, peer: PeerId, most: usize, mut take: impl FnMut(&mut Message)) {

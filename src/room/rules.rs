@@ -61,7 +61,7 @@ pub(super) struct Room {
 /// hand it to `wake` for each peer that has something new to take.
 pub struct Rooms<W> {
     session_key: String,
-    limits: Limits,
+    pub(super) limits: Limits,
     pub(super) peers: HashMap<PeerId, Peer<W>>,
     pub(super) rooms: HashMap<RoomKey, Room>,
 }

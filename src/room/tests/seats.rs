@@ -71,6 +71,25 @@ fn an_acknowledgement_stands_for_those_before_it() {
     assert_eq!(answers[0], json!({"Header": {"Event": "ack"}, "Payload": 1}));
 }
 
+/// Found by fuzzing: each restart moved what was unread to where the next restart found room for more.
+#[test]
+fn a_seat_is_bounded_over_restarts() {
+    let limits = Limits { rooms: 100, log_bytes: 4096 };
+    let mut cuts = Cuts::new(limits.log_bytes);
+    for restart in 0..4 {
+        cuts.bench.send(2, "broadcast", "U2", "main", json!("x".repeat(10)));
+        cuts.bench.send(1, "broadcast", "U1", "main", json!("x".repeat(2500)));
+        let kept = cuts.bench.rooms.keep();
+        let mut bench = Bench::with(0, limits);
+        kept.into_iter().for_each(|peer| bench.rooms.restore(peer, 2));
+        assert!(bench.rooms.kept_bytes() <= limits.log_bytes, "after restart {restart}");
+        bench.rooms.enter(1, Admission::Keyed, 1);
+        bench.join(1, "main");
+        cuts.bench = bench;
+    }
+    assert_eq!(cuts.bench.rooms.peer_count(), 1, "its seat was given up");
+}
+
 #[test]
 fn a_peer_that_was_ended_has_no_seat() {
     let mut cuts = Cuts::new(4096);
