@@ -133,9 +133,11 @@ impl<W> Rooms<W> {
     pub(super) fn acknowledged(&mut self, who: PeerId, number: u64, wake: Wake<W>) -> bool {
         let Some(peer) = self.peers.get_mut(&who) else { return false };
         let Some(seat) = &mut peer.seat else { return false };
-        if !seat.arrived(number) {
+        if number > seat.handed {
             return false;
         }
+        // Of a number that is not kept any more there is nothing to forget.
+        _ = seat.arrived(number);
         seat.acknowledgement = Some(videre::acknowledge(seat.received).into());
         wake(&peer.attached);
         true

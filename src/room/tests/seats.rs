@@ -71,6 +71,22 @@ fn an_acknowledgement_stands_for_those_before_it() {
     assert_eq!(answers[0], json!({"Header": {"Event": "ack"}, "Payload": 1}));
 }
 
+/// Found by simulation: it was refused where the seat had not kept as much.
+#[test]
+fn a_late_acknowledgement_is_none_the_less_true() {
+    let mut cuts = Cuts::new(4096);
+    for _ in 0..100 {
+        cuts.bench.send(1, "broadcast", "U1", "main", json!("x".repeat(100)));
+        cuts.bench.taken(1);
+        cuts.take();
+    }
+    cuts.arrive(1);
+    cuts.ack();
+    cuts.arrive(usize::MAX);
+    cuts.ack();
+    assert_eq!(cuts.bench.rooms.kept_bytes(), 0);
+}
+
 /// Found by fuzzing: each restart moved what was unread to where the next restart found room for more.
 #[test]
 fn a_seat_is_bounded_over_restarts() {
