@@ -242,7 +242,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
 
     /// Takes what has come, and what came with it, before anything is sent: answers then share a write.
     async fn receive_all(&mut self, mut incoming: Option<Result<Message, Error>>) -> Received {
-        for _ in 0..MESSAGES_AT_ONCE {
+        for left in (0..MESSAGES_AT_ONCE).rev() {
             match self.receive(incoming).await {
                 Received::Pause(Duration::ZERO) => {}
                 Received::Pause(pause) => {
@@ -251,10 +251,10 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
                 }
                 end => return end,
             }
-            match self.socket.next().now_or_never() {
-                Some(next) => incoming = next,
-                None => break,
-            }
+            // Nothing is fetched that this turn does not take.
+            let next = (left > 0).then(|| self.socket.next().now_or_never()).flatten();
+            let Some(next) = next else { break };
+            incoming = next;
         }
         Received::Pause(Duration::ZERO)
     }
