@@ -25,7 +25,8 @@ const LIMITS: &str =
     "[limits]\npackets_per_second = 0\nbytes_per_second = 0\nconnections_per_address = 0\npeers = 0\nrooms = 0\n";
 
 /// Pairs of peers, bytes of payload, and how many messages each keeps under way.
-const SHAPES: [(usize, usize, usize); 5] = [(1, 600, 1), (1, 600, 32), (10, 120, 32), (10, 600, 32), (10, 1200, 8)];
+const SHAPES: [(usize, usize, usize); 6] =
+    [(1, 600, 1), (1, 600, 32), (10, 120, 32), (10, 600, 32), (10, 1200, 8), (50, 600, 32)];
 
 struct Measured {
     /// Of the server's processor, per message.

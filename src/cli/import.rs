@@ -202,7 +202,7 @@ mod tests {
         assert!(toml.contains(r#"# WebRTC.colour = "red\n": has no meaning here"#), "{toml}");
     }
 
-    /// Found by fuzzing: TOML writes a text of several lines in several lines.
+    /// TOML writes a text of several lines in several lines.
     #[test]
     fn nothing_writes_a_line_of_its_own() {
         let mut whole = shipped();

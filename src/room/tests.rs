@@ -220,7 +220,7 @@ fn bounded_by_what_is_unread() {
     assert_eq!((texts.len(), bench.rooms.kept_bytes()), (1, taken), "the other, just as long");
 }
 
-/// Found by simulation: each room that was left added what had not been read there.
+/// Each room that was left added what had not been read there.
 #[test]
 fn bounded_also_by_moving_from_room_to_room() {
     let mut bench = Bench::with(2, Limits { rooms: 100, log_bytes: 4096 });

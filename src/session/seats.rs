@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Attached;
-use super::keys::Key;
+use super::keys::{Grant, Key};
 use super::line::Line;
 use super::{Session, State};
 use crate::room::{DisconnectReason, KeptPeer, PeerId};
@@ -140,14 +140,23 @@ impl Session {
     /// Puts seats back; each is held as if its connection had just been lost.
     pub fn restore_seats(self: &Arc<Self>, seats: Vec<KeptSeat>) {
         let grace = self.shared.config.sessions.resume_grace();
+        let mut ownerless = Vec::new();
         let mut state = self.state();
         for KeptSeat { key, token, peer } in seats {
-            let Some(grant) = state.keys.grant(key) else { continue };
+            let Some(grant) = state.keys.grant(key) else {
+                // It was taken meanwhile: the others of its room are to see that the member is gone.
+                ownerless.push(peer.who);
+                state.rooms.restore(peer, Attached::new(Grant::keyless(), Carrier::RawWebSocket, Arc::default()));
+                continue;
+            };
             let (seat, line) = (peer.who, Arc::<Line>::default());
             let attached = Attached::new(grant, Carrier::RawWebSocket, line.clone());
             state.rooms.restore(peer, Attached { token: Some(token), is_lost: true, ..attached });
             state.next_peer = state.next_peer.max(seat + 1);
             self.hold(seat, line, grace);
+        }
+        for peer in ownerless {
+            state.rooms.exit(peer, &mut Attached::wake);
         }
     }
 }

@@ -60,7 +60,7 @@ fn a_seat_is_bounded() {
     assert!(!cuts.cut(), "the first are not kept any more");
 }
 
-/// Found by simulation: a client that acknowledges and does not read had an answer kept for each.
+/// A client that acknowledges and does not read had an answer kept for each.
 #[test]
 fn an_acknowledgement_stands_for_those_before_it() {
     let mut cuts = Cuts::new(4096);
@@ -71,7 +71,7 @@ fn an_acknowledgement_stands_for_those_before_it() {
     assert_eq!(answers[0], json!({"Header": {"Event": "ack"}, "Payload": 1}));
 }
 
-/// Found by simulation: it was refused where the seat had not kept as much.
+/// It was refused where the seat had not kept as much.
 #[test]
 fn a_late_acknowledgement_is_none_the_less_true() {
     let mut cuts = Cuts::new(4096);
@@ -87,7 +87,7 @@ fn a_late_acknowledgement_is_none_the_less_true() {
     assert_eq!(cuts.bench.rooms.kept_bytes(), 0);
 }
 
-/// Found by fuzzing: each restart moved what was unread to where the next restart found room for more.
+/// Each restart moved what was unread to where the next restart found room for more.
 #[test]
 fn a_seat_is_bounded_over_restarts() {
     let limits = Limits { rooms: 100, log_bytes: 4096 };
