@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
-import { frames, join, launch, seesOthers, state, visitor } from './support/browser.mjs';
+import { PATIENCE, frames, join, launch, seesOthers, state, visitor } from './support/browser.mjs';
 import { startNginx } from './support/nginx.mjs';
 import { Server, freePort } from './support/server.mjs';
 
@@ -193,4 +193,51 @@ withServer('the dashboard starts, shows, invites, removes and stops', async (ser
   await dashboard.click('button[type=submit]');
   await dashboard.waitForSelector('#start-form');
   assert.deepEqual(dashboard.errors, []);
+});
+
+/** Waits until this many have come back to their seats, and their call is as it was. */
+async function wentOn(server, pages, count) {
+  const until = Date.now() + PATIENCE;
+  while ((await server.resumed()) < count) {
+    assert.ok(Date.now() < until, 'they come back to their seats');
+    await new Promise((later) => setTimeout(later, 50));
+  }
+  await Promise.all(pages.map((page) => state(page, 'in-call')));
+  await Promise.all(pages.map((page) => seesOthers(page, pages.length - 1)));
+}
+
+/** Notes in each page when the other's tile, and so the call with it, is made anew. */
+const watch = (pages) => Promise.all(pages.map((page) => page.evaluate(() => {
+  window.changes = 0;
+  new MutationObserver(() => (window.changes += 1)).observe(document.querySelector('#peers'), { childList: true });
+})));
+const changes = (pages) => Promise.all(pages.map((page) => page.evaluate(() => window.changes)));
+
+withServer('a call goes on through upgrades: nobody leaves, nobody comes', async (server) => {
+  const pages = await call(await server.session('bob'), ['ann', 'bob']);
+  await watch(pages);
+  for (let round = 0; round < 5; round += 1) {
+    await server.upgrade();
+    await wentOn(server, pages, 2);
+  }
+  assert.deepEqual(await changes(pages), [0, 0]);
+});
+
+test('a call goes on when the proxy restarts', { timeout: 120_000 }, async () => {
+  const port = await freePort();
+  const server = await Server.start({ VIDEREHAB_SERVER__PUBLIC_URL: `http://127.0.0.1:${port}` });
+  const proxy = () => startNginx({ port, manager: new URL(server.url).port });
+  let nginx = await proxy();
+  try {
+    const pages = await call(await server.session('bob'), ['ann', 'bob']);
+    await watch(pages);
+    await nginx.stop();
+    nginx = await proxy();
+    await wentOn(server, pages, 2);
+    assert.deepEqual(await changes(pages), [0, 0]);
+  } finally {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    await nginx.stop();
+    await server.stop();
+  }
 });

@@ -32,7 +32,7 @@ export async function startNginx({ port, manager }) {
 export async function runNginx(port, configuration) {
   const directory = mkdtempSync(join(tmpdir(), 'viderehab-nginx-'));
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${directory}/${name};`).join(' ');
-  const text = `daemon off; pid ${directory}/pid;\n${replace(configuration, 'http {', `http { ${paths}`)}`;
+  const text = `daemon off; worker_shutdown_timeout 1s; pid ${directory}/pid;\n${replace(configuration, 'http {', `http { ${paths}`)}`;
   writeFileSync(join(directory, 'nginx.conf'), text);
   const child = spawn('/usr/sbin/nginx', ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';

@@ -81,6 +81,21 @@ export class Server {
     this.token = new URL(this.dashboard).searchParams.get('token');
   }
 
+  /** Has it go on as the binary that is there now. */
+  async upgrade() {
+    const child = spawn(BINARY, ['upgrade'], { cwd: this.#directory, env: this.#environment, stdio: ['ignore', 'ignore', 'pipe'] });
+    let problem = '';
+    child.stderr.on('data', (text) => (problem += text));
+    const [code] = await once(child, 'exit');
+    if (code !== 0) throw new Error(`upgrade: ${problem}`);
+  }
+
+  /** How many clients have come back to their seats since the start, or the last upgrade. */
+  async resumed() {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    return Number(/^viderehab_resumes_total\{outcome="resumed"\} (\d+)/m.exec(text)?.[1] ?? 0);
+  }
+
   /** Kills it as a power cut would. */
   async kill() {
     this.#child.kill('SIGKILL');
