@@ -33,7 +33,9 @@ impl Ice {
     /// which is read at each start of a session, as is seen whether it is there at all.
     pub fn of(webrtc: &WebRtc) -> Self {
         let servers = match webrtc.ice_servers.as_slice() {
-            [] => in_directory(&webrtc.working_directory),
+            // Who names a TURN server of their own needs nobody else's: it answers STUN as well.
+            [] => in_directory(&webrtc.working_directory)
+                .unwrap_or_else(|| if webrtc.turn.is_some() { Vec::new() } else { its_own() }),
             named => named.iter().map(as_browsers_take_it).collect(),
         };
         Self { servers, turn: webrtc.turn.clone() }
@@ -65,23 +67,26 @@ fn credentials(turn: &Turn, name: &str, now: u64) -> Value {
     json!({"urls": turn.urls, "username": username, "credential": credential})
 }
 
-fn in_directory(directory: &str) -> Vec<Value> {
+/// What the directory's file says; nothing where there is a directory and no file in it.
+fn in_directory(directory: &str) -> Option<Vec<Value>> {
     if directory.is_empty() {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let path = Path::new(directory).join(FILE);
     let wrong = |problem: String| tracing::warn!(path = %path.display(), problem, "no ICE servers are read");
     match std::fs::read(&path) {
         Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(servers) => return servers,
+            Ok(servers) => return Some(servers),
             Err(error) => wrong(error.to_string()),
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return ITS_OWN.iter().map(|url| json!({"urls": url})).collect();
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
         Err(error) => wrong(error.to_string()),
     }
-    Vec::new()
+    Some(Vec::new())
+}
+
+fn its_own() -> Vec<Value> {
+    ITS_OWN.iter().map(|url| json!({"urls": url})).collect()
 }
 
 #[cfg(test)]
@@ -108,6 +113,9 @@ mod tests {
             json!({"urls": "stun:stun.sipgate.net"}),
             "an OpenTera site's do"
         );
+        webrtc.turn = Some(Turn { urls: vec!["turn:t".to_owned()], ..Turn::default() });
+        assert_eq!(Ice::of(&webrtc).for_peer("x")[0]["urls"], json!(["turn:t"]), "one of their own is enough");
+        webrtc.turn = None;
         std::fs::write(directory.join(FILE), r#"[{"urls": "stun:s"}]"#).unwrap();
         assert_eq!(Ice::of(&webrtc).for_peer("x"), json!([{"urls": "stun:s"}]));
         webrtc.ice_servers = vec![toml::from_str(r#"urls = ["stun:t"]"#).unwrap()];
