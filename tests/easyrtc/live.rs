@@ -1,13 +1,13 @@
 //! A running server as recordings need one: a session of its own for each, and clients that speak
 //! Socket.IO by hand, over WebSocket or polling, of either version of Engine.IO.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -55,6 +55,8 @@ pub struct Live {
     port: u16,
     key: String,
     clients: HashMap<String, Client>,
+    /// Those that neither side has ended.
+    present: HashSet<String>,
 }
 
 struct Client {
@@ -80,6 +82,7 @@ impl Live {
             port: 0,
             key: String::new(),
             clients: HashMap::new(),
+            present: HashSet::new(),
         };
         let session = live.manage(&json!({"action": "start", "id_session": 0, "session_users": ["ann"]}));
         let url = session["session_url_users"].as_str().expect("the session has started");
@@ -95,6 +98,21 @@ impl Live {
         let head = format!("Authorization: Bearer {}\r\n", self.token);
         let (_, body) = request(&self.manager, "POST", "/rpc/session_manage", &head, &body);
         serde_json::from_str::<Value>(&body).expect("replies are JSON")["session"].clone()
+    }
+
+    /// Waits until the server has noticed who is gone: nobody tells the next to come, who must not find them.
+    fn settle(&self) {
+        let (path, head) = (format!("/api/sessions/{}", self.id), format!("Authorization: Bearer {}\r\n", self.token));
+        let until = Instant::now() + SOON;
+        loop {
+            let (_, body) = request(&self.manager, "GET", &path, &head, "");
+            let session = serde_json::from_str::<Value>(&body).expect("replies are JSON");
+            if session["peers"].as_array().expect("it runs").len() <= self.present.len() {
+                return;
+            }
+            assert!(Instant::now() < until, "{body}");
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// The address of Engine.IO's endpoint.
@@ -178,6 +196,7 @@ impl Server for Live {
         let (sender, heard) = channel();
         let line = if self.way.polling { self.polling(sender) } else { self.socket(sender) };
         self.clients.insert(client.to_owned(), Client { heard, line });
+        self.present.insert(client.to_owned());
     }
 
     fn send(&mut self, client: &str, event: &str, argument: Option<&Value>, ack: Option<u64>) {
@@ -192,10 +211,16 @@ impl Server for Live {
             Line::Socket { stream, .. } => drop(stream.shutdown(Shutdown::Both)),
             line @ Line::Polling { .. } => line.say("1"),
         }
+        self.present.remove(client);
+        self.settle();
     }
 
     fn hear(&mut self, client: &str) -> Option<Heard> {
-        self.clients[client].heard.recv_timeout(SOON).ok()
+        let heard = self.clients[client].heard.recv_timeout(SOON).ok();
+        if heard == Some(Heard::Disconnect) {
+            self.present.remove(client);
+        }
+        heard
     }
 
     fn nothing_more(&mut self, client: &str) -> Option<Heard> {
