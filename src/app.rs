@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::tasks::{Tasks, Threads};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::control::admin::Admin;
@@ -39,6 +39,9 @@ pub enum StartError {
     /// The admin token can be neither read nor made.
     #[error("{0}")]
     Token(io::Error),
+    /// The threads that sessions live on cannot be started.
+    #[error("cannot start threads: {0}")]
+    Threads(io::Error),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] PairError),
@@ -60,7 +63,7 @@ pub struct App {
     listening: Weak<TcpListener>,
     stop: CancellationToken,
     sessions_stop: CancellationToken,
-    tasks: TaskTracker,
+    tasks: Tasks,
 }
 
 impl App {
@@ -91,9 +94,10 @@ impl App {
             origins: Origins::new(own.into_iter().chain(config.server.allowed_origins.iter().cloned())),
             gate: Gate::new(limits.connections_per_address, limits.failed_keys),
             metrics: Metrics::new(),
+            threads: Threads::start().map_err(StartError::Threads)?,
             config,
         });
-        let (stop, sessions_stop, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let (stop, sessions_stop, tasks) = (CancellationToken::new(), CancellationToken::new(), Tasks::here());
         let manager = Manager::start(shared.clone(), base.clone(), sessions_stop.clone(), &tasks, inherited).await?;
         let opentera = match shared.config.opentera {
             Some(_) => Some(

@@ -25,4 +25,5 @@ pub mod assets;
 pub mod config;
 pub mod http;
 pub mod metrics;
+pub mod tasks;
 pub mod tls;

@@ -1,5 +1,5 @@
 //! Imports point one way: main → app, cli → web → control → manager → session → {transport, room} →
-//! wire; config, metrics, http, tls and assets are leaves that any layer may use. A small check over the source.
+//! wire; config, metrics, http, tls, tasks and assets are leaves that any layer may use. A small check over the source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("room", &["wire"]),
-    ("transport", &["wire", "http"]),
-    ("session", &["transport", "room", "wire", "config", "metrics", "http", "assets"]),
-    ("manager", &["session", "room", "wire", "config", "http"]),
-    ("control", &["manager", "session", "wire", "config", "http", "tls"]),
+    ("transport", &["wire", "http", "tasks"]),
+    ("session", &["transport", "room", "wire", "config", "metrics", "http", "assets", "tasks"]),
+    ("manager", &["session", "room", "wire", "config", "http", "tasks"]),
+    ("control", &["manager", "session", "wire", "config", "http", "tls", "tasks"]),
     ("web", &["control", "manager", "session", "wire", "config", "http", "assets"]),
-    ("app", &["web", "control", "manager", "session", "config", "metrics", "http", "tls"]),
+    ("app", &["web", "control", "manager", "session", "config", "metrics", "http", "tls", "tasks"]),
     ("cli", &["app", "control", "session", "config", "http", "tls"]),
     ("config", &[]),
     ("metrics", &["room"]),
-    ("http", &["tls"]),
+    ("http", &["tls", "tasks"]),
+    ("tasks", &[]),
     ("tls", &["config"]),
     ("assets", &["http"]),
 ];

@@ -1,13 +1,14 @@
 //! EasyRTC peers, as small as they can be: Engine.IO 4 by WebSocket.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
-use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -52,15 +53,14 @@ impl Server {
 
 /// Two peers in a room of their own, the first of whom speaks.
 pub struct Pair {
-    speaker: SplitSink<Socket, Message>,
-    listener: SplitStream<Socket>,
+    speaker: OwnedWriteHalf,
+    acknowledgements: Frames,
+    listener: Frames,
     /// Kept open.
-    _listener: SplitSink<Socket, Message>,
-    /// Reads the acknowledgements, for as long as the pair is there.
-    _reader: JoinSet<()>,
+    _listener: OwnedWriteHalf,
     target: String,
-    said: u64,
-    heard: u64,
+    said: usize,
+    heard: usize,
 }
 
 impl Pair {
@@ -71,36 +71,109 @@ impl Pair {
         // What both are told of each other comes before any message.
         settle(&mut speaker).await;
         settle(&mut listener).await;
-        let (speaker, mut acknowledgements) = speaker.split();
-        let mut reader = JoinSet::new();
-        reader.spawn(async move { while acknowledgements.next().await.is_some_and(|heard| heard.is_ok()) {} });
-        let (sink, listener) = listener.split();
-        Self { speaker, listener, _listener: sink, _reader: reader, target, said: 0, heard: 0 }
-    }
-
-    /// Sends one message, asking for an acknowledgement as the library does.
-    pub async fn say(&mut self, bytes: usize) {
-        let data = json!({"number": self.said, "text": "x".repeat(bytes)});
-        let message = json!({"msgType": "bench", "msgData": data, "targetEasyrtcid": self.target});
-        let text = format!("42{}[\"easyrtcMsg\",{message}]", self.said);
-        self.said += 1;
-        self.speaker.send(Message::text(text)).await.expect("the speaker is connected");
-    }
-
-    /// Hears the next message.
-    pub async fn hear(&mut self) {
-        loop {
-            let heard = self.listener.next().await.expect("the listener is connected").expect("a whole frame");
-            let Some(event) = heard.to_text().ok().and_then(|text| text.strip_prefix("42")) else { continue };
-            // Node's server numbers its events, as if it waited for an acknowledgement.
-            let event = event.trim_start_matches(|letter: char| letter.is_ascii_digit());
-            let event: Value = serde_json::from_str(event).expect("events are JSON");
-            if event[0] == "easyrtcMsg" {
-                assert_eq!(event[1]["msgData"]["number"], self.heard, "lost, doubled or out of order");
-                self.heard += 1;
-                return;
-            }
+        let (acknowledgements, speaker) = speaker.into_inner().into_split();
+        let (listener, kept) = listener.into_inner().into_split();
+        Self {
+            speaker,
+            acknowledgements: Frames::of(acknowledgements),
+            listener: Frames::of(listener),
+            _listener: kept,
+            target,
+            said: 0,
+            heard: 0,
         }
+    }
+
+    /// Says so many messages, `window` at a time under way, each of which asks for an acknowledgement as
+    /// the library's do; how long each took. All have been acknowledged when it returns.
+    pub async fn talk(&mut self, bytes: usize, window: usize, messages: usize) -> Vec<Duration> {
+        let Self { speaker, acknowledgements, listener, target, said, heard, .. } = self;
+        let text = "x".repeat(bytes);
+        let talking = async {
+            let (mut under_way, mut latencies) = (VecDeque::new(), Vec::with_capacity(messages));
+            let (mut left, mut frames) = (messages, Vec::new());
+            while latencies.len() < messages {
+                frames.clear();
+                while left > 0 && under_way.len() < window {
+                    put_message(&mut frames, *said, &text, target);
+                    under_way.push_back(Instant::now());
+                    *said += 1;
+                    left -= 1;
+                }
+                speaker.write_all(&frames).await.expect("the speaker is connected");
+                listener.more().await;
+                while let Some(frame) = listener.next() {
+                    let Some(number) = number(frame) else { continue };
+                    assert_eq!(number, *heard, "lost, doubled or out of order");
+                    *heard += 1;
+                    let since: Instant = under_way.pop_front().expect("it was sent");
+                    latencies.push(since.elapsed());
+                }
+            }
+            latencies
+        };
+        let acknowledged = async {
+            let mut count = 0;
+            while count < messages {
+                acknowledgements.more().await;
+                while let Some(frame) = acknowledgements.next() {
+                    count += usize::from(frame.starts_with(b"43"));
+                }
+            }
+        };
+        tokio::join!(talking, acknowledged).0
+    }
+}
+
+/// A message as the library sends it, in a masked frame whose mask changes nothing.
+fn put_message(frames: &mut Vec<u8>, number: usize, text: &str, target: &str) {
+    let message = format!(
+        r#"42{number}["easyrtcMsg",{{"msgType":"bench","msgData":{{"number":"{number:08}","text":"{text}"}},"targetEasyrtcid":"{target}"}}]"#
+    );
+    let length = u16::try_from(message.len()).expect("a small message").to_be_bytes();
+    frames.extend([0x81, 0x80 | 126, length[0], length[1], 0, 0, 0, 0]);
+    frames.extend(message.as_bytes());
+}
+
+/// The number of a message that was relayed; nothing else has one.
+fn number(frame: &[u8]) -> Option<usize> {
+    let mark = b"\"number\":\"";
+    // Node's server puts more before it than ours, but not much.
+    let at = frame.windows(mark.len()).take(300).position(|part| part == mark)? + mark.len();
+    std::str::from_utf8(frame.get(at..at + 8)?).ok()?.parse().ok()
+}
+
+/// The frames that a server sends, as cheaply as can be: the server is to be busy, not the client.
+struct Frames {
+    stream: OwnedReadHalf,
+    buffer: Vec<u8>,
+    taken: usize,
+}
+
+impl Frames {
+    fn of(stream: OwnedReadHalf) -> Self {
+        Self { stream, buffer: Vec::with_capacity(64 * 1024), taken: 0 }
+    }
+
+    async fn more(&mut self) {
+        self.buffer.drain(..self.taken);
+        self.taken = 0;
+        let read = self.stream.read_buf(&mut self.buffer).await.expect("a connection");
+        assert!(read > 0, "the server ended the connection");
+    }
+
+    /// The payload of the next whole frame that has come.
+    fn next(&mut self) -> Option<&[u8]> {
+        let rest = &self.buffer[self.taken..];
+        let (head, length) = match *rest.get(1)? {
+            126 => (4, usize::from(u16::from_be_bytes([*rest.get(2)?, *rest.get(3)?]))),
+            127 => panic!("no frame is that long"),
+            length => (2, usize::from(length)),
+        };
+        assert_eq!(rest[0], 0x81, "a text frame");
+        let payload = rest.get(head..head + length)?;
+        self.taken += head + length;
+        Some(payload)
     }
 }
 

@@ -7,16 +7,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// What Linux counts processor time in.
-const TICKS_PER_SECOND: u32 = 100;
-
 /// The processor time that a process has used, its own and the system's for it.
 pub fn cpu_time(process: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
-    // The name may hold anything; what follows its parenthesis does not.
-    let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
-    let ticks: u32 = fields[11].parse::<u32>().expect("utime") + fields[12].parse::<u32>().expect("stime");
-    Duration::from_secs(1) * ticks / TICKS_PER_SECOND
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the process runs").flatten();
+    let nanoseconds = threads.filter_map(|thread| {
+        let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanoseconds.sum())
 }
 
 /// Resident memory in MB.

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::tasks::Tasks;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{Request, Response};
 use crate::tls::Tls;
@@ -33,7 +33,7 @@ pub async fn serve<H, A>(
     tls: Option<Tls>,
     handshake: Duration,
     stop: &CancellationToken,
-    tasks: &TaskTracker,
+    tasks: &Tasks,
     handle: H,
 ) where
     H: Fn(Request, SocketAddr) -> A + Clone + Send + Sync + 'static,

@@ -23,9 +23,9 @@ pub use store::StoreError;
 
 use std::sync::Arc;
 
+use crate::tasks::Tasks;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::http::inherited::Inherited;
 use crate::session::Shared;
@@ -99,7 +99,7 @@ impl Manager {
         shared: Arc<Shared>,
         base: String,
         stop: CancellationToken,
-        tasks: &TaskTracker,
+        tasks: &Tasks,
         inherited: Inherited,
     ) -> Result<Self, StoreError> {
         let directory = shared.config.server.data_dir.clone();

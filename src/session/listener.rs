@@ -18,11 +18,14 @@ impl Session {
     /// port is closed.
     pub fn listen(self: &Arc<Self>, listener: TcpListener, lease: impl Send + 'static) {
         let session = self.clone();
-        let listener = self.remember(listener);
+        let listener = self.tasks.adopt_listener(listener).map(|listener| self.remember(listener));
         self.tasks.spawn(async move {
             let _released = session.released.clone().drop_guard();
             let _lease = lease;
-            session.serve(listener).await;
+            match listener {
+                Ok(listener) => session.serve(listener).await,
+                Err(error) => tracing::error!(session = session.id, port = session.port, %error, "cannot listen"),
+            }
         });
     }
 

@@ -19,11 +19,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
+use crate::tasks::{Tasks, Threads};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::http::Response;
@@ -47,6 +47,8 @@ pub struct Shared {
     pub gate: Arc<Gate>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where sessions live.
+    pub threads: Threads,
 }
 
 /// What a session tells the manager.
@@ -100,7 +102,7 @@ pub struct Session {
     listener: OnceLock<Weak<TcpListener>>,
     stop: CancellationToken,
     released: CancellationToken,
-    tasks: TaskTracker,
+    tasks: Tasks,
 }
 
 struct State {
@@ -162,7 +164,7 @@ impl OpenError {
 impl Session {
     /// A session that runs, without a listener yet.
     pub fn new(plan: Plan, shared: Arc<Shared>) -> Arc<Self> {
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (stop, tasks) = (CancellationToken::new(), shared.threads.tasks());
         let limits = &shared.config.limits;
         let rooms = room::Limits {
             rooms: limits.rooms,

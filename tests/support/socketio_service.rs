@@ -18,10 +18,10 @@ use hyper::StatusCode;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use viderehab::http::origin::Origins;
 use viderehab::http::serve::serve;
 use viderehab::http::{Request, Response, text};
+use viderehab::tasks::Tasks;
 use viderehab::transport::socketio::{End, Endpoint, Outgoing, Service, Settings};
 use viderehab::wire::Text;
 use viderehab::wire::socketio::Event;
@@ -156,7 +156,7 @@ pub struct Hosted {
     pub service: Arc<Service<Connected>>,
     testers: Arc<Mutex<Vec<Arc<Tester>>>>,
     open: Arc<AtomicUsize>,
-    pub tasks: TaskTracker,
+    pub tasks: Tasks,
     pub stop: CancellationToken,
 }
 
@@ -187,7 +187,7 @@ impl Drop for Hosted {
 pub async fn host(port: u16, settings: Settings, pause: Duration) -> Hosted {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
     let address = listener.local_addr().expect("it is bound");
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let (tasks, stop) = (Tasks::here(), CancellationToken::new());
     let service = Service::new(settings, Origins::default(), tasks.clone(), stop.clone());
     let (testers, open) = (Arc::<Mutex<Vec<Arc<Tester>>>>::default(), Arc::<AtomicUsize>::default());
     let (served, stopping, connections) = (service.clone(), stop.clone(), tasks.clone());

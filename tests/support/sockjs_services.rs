@@ -10,10 +10,10 @@ use hyper::StatusCode;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use viderehab::http::origin::Origins;
 use viderehab::http::serve::serve;
 use viderehab::http::{Request, Response, text};
+use viderehab::tasks::Tasks;
 use viderehab::transport::sockjs::{Service, Settings};
 use viderehab::transport::{Close, Endpoint, Form};
 use viderehab::wire::{Text, sockjs};
@@ -89,7 +89,7 @@ pub async fn start() -> Services {
 pub async fn host(port: u16, response_bytes: usize) -> Services {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
     let address = listener.local_addr().expect("it is bound");
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let (tasks, stop) = (Tasks::here(), CancellationToken::new());
     let usual = Settings { response_bytes, client_url: "/lib/sockjs.js".into(), ..Settings::default() };
     let go_away = Close { code: 3000, reason: "Go away!" };
     let services = [

@@ -25,10 +25,10 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::tasks::Tasks;
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, OpenTera as Settings};
 use crate::manager::Manager;
@@ -60,7 +60,7 @@ pub struct OpenTera {
     gone: Mutex<HashMap<i64, CancellationToken>>,
     state: Mutex<Result<(), String>>,
     stop: CancellationToken,
-    tasks: TaskTracker,
+    tasks: Tasks,
 }
 
 /// Why an action was not done.
@@ -105,7 +105,7 @@ impl OpenTera {
         base: String,
         manager: Manager,
         stop: CancellationToken,
-        tasks: &TaskTracker,
+        tasks: &Tasks,
     ) -> io::Result<Arc<Self>> {
         let settings = config.opentera.clone().unwrap_or_default();
         let rest = Rest::new(&settings.backend)?;

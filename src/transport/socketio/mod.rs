@@ -30,9 +30,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::tasks::Tasks;
 use hyper::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::websocket::{self, Framing};
 use super::{Carrier, Close};
@@ -60,7 +60,7 @@ pub struct Service<E> {
     settings: Settings,
     origins: Origins,
     clients: Mutex<HashMap<String, Arc<Client<E>>>>,
-    tasks: TaskTracker,
+    tasks: Tasks,
     stop: CancellationToken,
 }
 
@@ -86,7 +86,7 @@ impl Refusal {
 
 impl<E: Endpoint> Service<E> {
     /// A service whose tasks run in `tasks` and end at `stop`.
-    pub fn new(settings: Settings, origins: Origins, tasks: TaskTracker, stop: CancellationToken) -> Arc<Self> {
+    pub fn new(settings: Settings, origins: Origins, tasks: Tasks, stop: CancellationToken) -> Arc<Self> {
         Arc::new(Self { settings, origins, clients: Mutex::default(), tasks, stop })
     }
 

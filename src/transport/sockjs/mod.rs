@@ -16,10 +16,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::tasks::Tasks;
 use hyper::header::{ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::websocket::{self, Framing};
 use super::{Carrier, Endpoint};
@@ -98,13 +98,13 @@ pub struct Service<E> {
     settings: Settings,
     origins: Origins,
     sessions: Mutex<Sessions<E>>,
-    tasks: TaskTracker,
+    tasks: Tasks,
     stop: CancellationToken,
 }
 
 impl<E: Endpoint> Service<E> {
     /// A service whose tasks run in `tasks` and end at `stop`.
-    pub fn new(settings: Settings, origins: Origins, tasks: TaskTracker, stop: CancellationToken) -> Arc<Self> {
+    pub fn new(settings: Settings, origins: Origins, tasks: Tasks, stop: CancellationToken) -> Arc<Self> {
         Arc::new(Self { settings, origins, sessions: Mutex::default(), tasks, stop })
     }
 

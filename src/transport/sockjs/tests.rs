@@ -77,11 +77,11 @@ struct Fixture {
     service: Arc<Service<End>>,
     app: Arc<App>,
     stop: CancellationToken,
-    tasks: TaskTracker,
+    tasks: Tasks,
 }
 
 fn fixture() -> Fixture {
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let (stop, tasks) = (CancellationToken::new(), Tasks::here());
     let settings = Settings { response_bytes: 20, sessions: 2, ..Settings::default() };
     let service = Service::new(settings, Origins::default(), tasks.clone(), stop.clone());
     Fixture { service, app: Arc::default(), stop, tasks }

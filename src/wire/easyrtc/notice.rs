@@ -18,14 +18,16 @@ pub struct Notice {
 impl Notice {
     /// A step of a call, for its target (8.1).
     pub fn relay(sender: &Name, relay: &Relay, now: u64) -> Self {
-        let mut rest = format!(r#""senderEasyrtcid":"{sender}","msgType":"{}""#, relay.kind);
+        let mut rest = with_room_for(relay.data);
+        push(&mut rest, format_args!(r#""senderEasyrtcid":"{sender}","msgType":"{}""#, relay.kind));
         finish(&mut rest, relay.data, now);
         Self { event: Event::Cmd, rest: rest.into() }
     }
 
     /// A message of the application. Whom it was for is repeated as it was used.
     pub fn letter(sender: &Name, letter: &Letter, now: u64) -> Self {
-        let mut rest = format!(r#""senderEasyrtcid":"{sender}""#);
+        let mut rest = with_room_for(letter.data);
+        push(&mut rest, format_args!(r#""senderEasyrtcid":"{sender}""#));
         for (name, target) in [("targetEasyrtcid", &letter.target.easyrtcid), ("targetRoom", &letter.target.room)] {
             if let Some(target) = target {
                 push(&mut rest, format_args!(r#","{name}":"{target}""#));
@@ -62,6 +64,11 @@ impl Notice {
     pub fn len(&self, recipient: &Name) -> usize {
         r#"{"easyrtcid":"","#.len() + recipient.len() + self.rest.len()
     }
+}
+
+/// So that what is around the data seldom makes it move.
+fn with_room_for(data: Option<&str>) -> String {
+    String::with_capacity(data.map_or(0, str::len) + 200)
 }
 
 fn finish(rest: &mut String, data: Option<&str>, now: u64) {

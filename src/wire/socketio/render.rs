@@ -69,10 +69,16 @@ pub fn refused(version: Version, namespace: &str, reason: &str) -> Text {
 
 /// An event with one argument, which is JSON, and no wish for an answer.
 pub fn event(name: &str, argument: &str) -> Text {
-    format!("42[{},{argument}]", json!(name)).into()
+    let name = json!(name).to_string();
+    joined(&["42[", &name, ",", argument, "]"])
 }
 
 /// The answer to a client's event; `argument` is JSON.
 pub fn acknowledgement(id: u64, argument: &str) -> Text {
-    format!("43{id}[{argument}]").into()
+    joined(&["43", &id.to_string(), "[", argument, "]"])
+}
+
+/// Made in one piece: these are written for each message.
+fn joined(parts: &[&str]) -> Text {
+    parts.concat().into()
 }

@@ -93,11 +93,11 @@ struct Fixture {
     app: Arc<App>,
     client: Arc<Client<Held>>,
     stop: CancellationToken,
-    tasks: TaskTracker,
+    tasks: Tasks,
 }
 
-fn service(app: App) -> (Arc<Service<Held>>, Arc<App>, CancellationToken, TaskTracker) {
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+fn service(app: App) -> (Arc<Service<Held>>, Arc<App>, CancellationToken, Tasks) {
+    let (stop, tasks) = (CancellationToken::new(), Tasks::here());
     let settings = Settings { connections: 2, ..Settings::default() };
     (Service::new(settings, Origins::default(), tasks.clone(), stop.clone()), Arc::new(app), stop, tasks)
 }

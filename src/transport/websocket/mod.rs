@@ -3,25 +3,28 @@
 //! A connection is one task. It writes all that is due in one go, then waits for whichever comes
 //! first: something new to send, something from the client, or the heartbeat.
 
+mod handshake;
+mod intake;
+
 use std::time::Duration;
 
+use crate::tasks::Tasks;
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use hyper::{HeaderMap, Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
-use tokio_util::task::TaskTracker;
+
+pub use handshake::{is_upgrade, refusal};
+use intake::Intake;
 
 use super::{Close, Endpoint, Form, socketio};
-use crate::http::{self, Request, Response};
+use crate::http::{Request, Response};
 use crate::wire::{self, Text, sockjs};
 
 /// What a connection reads at one go. Signaling messages are a few hundred bytes to a few KiB; a
@@ -58,22 +61,6 @@ pub struct Settings {
     pub heartbeat: Duration,
 }
 
-/// Whether a request asks for a WebSocket as RFC 6455 has it, version 13.
-pub fn is_upgrade(request: &Request) -> bool {
-    let headers = request.headers();
-    request.method() == Method::GET
-        && request.version() == hyper::Version::HTTP_11
-        && has_token(headers, CONNECTION.as_str(), "upgrade")
-        && has_token(headers, UPGRADE.as_str(), "websocket")
-        && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
-        && headers.get(SEC_WEBSOCKET_KEY).is_some_and(|key| key.len() == 24)
-}
-
-fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
-    let mut lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-    lines.any(|line| line.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
-}
-
 /// Accepts a WebSocket and runs its connection in a task of `tasks` until it ends. The request must
 /// have passed [`is_upgrade`]. Subprotocols and extensions are never accepted.
 pub fn accept<E: Endpoint>(
@@ -81,24 +68,24 @@ pub fn accept<E: Endpoint>(
     endpoint: E,
     framing: Framing,
     settings: Settings,
-    tasks: &TaskTracker,
+    tasks: &Tasks,
 ) -> Response {
-    let key = request.headers().get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
-    let accept_key = derive_accept_key(key);
+    let response = handshake::switching(&request);
     let upgrade = hyper::upgrade::on(&mut request);
+    let (own, elsewhere) = (tasks.clone(), !tasks.are_here());
     tasks.spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
         // The plain socket underneath is cheaper to drive than hyper's wrapper around it.
         match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => run(parts.io.into_inner(), parts.read_buf.to_vec(), endpoint, framing, settings).await,
+            Ok(parts) => {
+                let stream = parts.io.into_inner();
+                let stream = if elsewhere { own.adopt(stream) } else { Ok(stream) };
+                let Ok(stream) = stream else { return };
+                run(stream, parts.read_buf.to_vec(), endpoint, framing, settings).await;
+            }
             Err(upgraded) => run(TokioIo::new(upgraded), Vec::new(), endpoint, framing, settings).await,
         }
     });
-    let mut response = http::empty(StatusCode::SWITCHING_PROTOCOLS);
-    let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(&accept_key).expect("base64 is a header value"));
     response
 }
 
@@ -117,7 +104,7 @@ async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
         .write_buffer_size(64 * 1024)
         .max_message_size(Some(frame_bytes))
         .max_frame_size(Some(frame_bytes));
-    let socket = WebSocketStream::from_partially_read(io, read, Role::Server, Some(config)).await;
+    let socket = WebSocketStream::from_partially_read(Intake::new(io), read, Role::Server, Some(config)).await;
     let mut connection = Connection { socket, endpoint, framing, settings, due: Vec::new() };
     let close = connection.serve().await;
     let Connection { socket, endpoint, .. } = connection;
@@ -129,7 +116,7 @@ async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 struct Connection<E, S> {
-    socket: WebSocketStream<S>,
+    socket: WebSocketStream<Intake<S>>,
     endpoint: E,
     framing: Framing,
     settings: Settings,
@@ -354,7 +341,7 @@ fn push_back(mut timer: std::pin::Pin<&mut Sleep>, by: Duration) {
 /// Tells the client why, then reads on for a little and throws away what comes: a socket that is
 /// dropped with bytes unread takes the close frame with it.
 async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(
-    mut socket: WebSocketStream<S>,
+    mut socket: WebSocketStream<Intake<S>>,
     framing: Framing,
     close: Close,
 ) {

@@ -1,0 +1,110 @@
+//! Where tasks run, and when they have all ended.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerWaitFuture;
+
+/// Tasks that end together, and the runtime that they run on, whoever spawns them. Clones are the same tasks.
+#[derive(Clone)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    home: Handle,
+}
+
+impl Tasks {
+    /// Tasks of the runtime that the caller runs on.
+    pub fn here() -> Self {
+        Self::on(Handle::current())
+    }
+
+    /// Tasks of a certain runtime.
+    pub fn on(home: Handle) -> Self {
+        Self { tracker: TaskTracker::new(), home }
+    }
+
+    /// Runs a task.
+    pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        self.tracker.spawn_on(task, &self.home)
+    }
+
+    /// Whether the caller runs on the tasks' own runtime.
+    pub fn are_here(&self) -> bool {
+        Handle::current().id() == self.home.id()
+    }
+
+    /// Has the tasks' own runtime poll a socket that another one has polled until now.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn adopt(&self, stream: TcpStream) -> io::Result<TcpStream> {
+        let stream = stream.into_std()?;
+        let _at_home = self.home.enter();
+        TcpStream::from_std(stream)
+    }
+
+    /// As [`Tasks::adopt`], a listening one.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn adopt_listener(&self, listener: TcpListener) -> io::Result<TcpListener> {
+        let listener = listener.into_std()?;
+        let _at_home = self.home.enter();
+        TcpListener::from_std(listener)
+    }
+
+    /// No task is to come: from now on [`Tasks::wait`] may complete.
+    pub fn close(&self) {
+        self.tracker.close();
+    }
+
+    /// Completes when the tasks are closed and have ended.
+    pub fn wait(&self) -> TaskTrackerWaitFuture<'_> {
+        self.tracker.wait()
+    }
+}
+
+/// A thread for each processor, each with a runtime of its own. A session lives on one of them: its
+/// connections wake each other without waking another thread, which costs more than all else that is
+/// done for a packet. Dropping it ends the threads and what still runs there.
+pub struct Threads {
+    homes: Vec<Handle>,
+    next: AtomicUsize,
+    _running: DropGuard,
+}
+
+impl Threads {
+    /// Starts them.
+    ///
+    /// # Errors
+    /// The system has no thread or no poller left.
+    pub fn start() -> io::Result<Self> {
+        let stop = CancellationToken::new();
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        let mut homes = Vec::with_capacity(count);
+        for number in 0..count {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            homes.push(runtime.handle().clone());
+            let stop = stop.clone();
+            thread::Builder::new()
+                .name(format!("sessions-{number}"))
+                .spawn(move || runtime.block_on(stop.cancelled_owned()))?;
+        }
+        Ok(Self { homes, next: AtomicUsize::new(0), _running: stop.drop_guard() })
+    }
+
+    /// Tasks on the thread whose turn it is.
+    pub fn tasks(&self) -> Tasks {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        Tasks::on(self.homes[turn % self.homes.len()].clone())
+    }
+}
