@@ -131,7 +131,7 @@ impl Session {
             return foreign();
         }
         if !websocket::is_upgrade(&request) {
-            return http::text(StatusCode::BAD_REQUEST, "Not a valid websocket request");
+            return websocket::refusal(&request);
         }
         let connection = match self.open(grant, Admission::Keyed, Carrier::RawWebSocket, address) {
             Ok(connection) => connection,

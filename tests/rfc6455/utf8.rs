@@ -1,0 +1,57 @@
+//! Group 6: what is UTF-8, and what is not.
+
+use super::cases::{Cases, fails_at_once, text_of};
+
+pub fn cases(cases: &mut Cases) {
+    for (name, text) in VALID {
+        text_of(cases, name, text.as_bytes());
+    }
+    for (name, bytes) in INVALID {
+        text_of(cases, name, bytes);
+    }
+    for (name, bytes) in [("a surrogate", &[0xed, 0xa0, 0x80][..]), ("a byte that never occurs", &[0xff])] {
+        fails_at_once(cases, name, bytes);
+    }
+}
+
+const VALID: &[(&str, &str)] = &[
+    ("words", "Hello-\u{b5}@\u{df}\u{f6}\u{e4}\u{fc}\u{e0}\u{e1}-UTF-8!!"),
+    ("Greek", "\u{3ba}\u{1f79}\u{3c3}\u{3bc}\u{3b5}"),
+    ("the first of two bytes", "\u{80}"),
+    ("the last of two bytes", "\u{7ff}"),
+    ("the first of three bytes", "\u{800}"),
+    ("the last before the surrogates", "\u{d7ff}"),
+    ("the first after the surrogates", "\u{e000}"),
+    ("the replacement character", "\u{fffd}"),
+    ("the last of three bytes", "\u{ffff}"),
+    ("a non-character", "\u{fdd0}\u{fffe}"),
+    ("the first of four bytes", "\u{10000}"),
+    ("the last of all", "\u{10ffff}"),
+    ("non-characters of other planes", "\u{1fffe}\u{1ffff}\u{10fffe}"),
+    ("a byte order mark", "\u{feff}text"),
+];
+
+const INVALID: &[(&str, &[u8])] = &[
+    ("a continuation alone", &[0x80]),
+    ("the last continuation alone", &[0xbf]),
+    ("two continuations", &[0x80, 0xbf]),
+    ("two bytes that lack one", &[0xc3, b'x']),
+    ("three bytes that lack one", &[0xe0, 0xa0, b'x']),
+    ("four bytes that lack one", &[0xf0, 0x90, 0x80, b'x']),
+    ("a slash in two bytes", &[0xc0, 0xaf]),
+    ("a slash in three bytes", &[0xe0, 0x80, 0xaf]),
+    ("a slash in four bytes", &[0xf0, 0x80, 0x80, 0xaf]),
+    ("zero in two bytes", &[0xc0, 0x80]),
+    ("the last overlong of two bytes", &[0xc1, 0xbf]),
+    ("the last overlong of three bytes", &[0xe0, 0x9f, 0xbf]),
+    ("the last overlong of four bytes", &[0xf0, 0x8f, 0xbf, 0xbf]),
+    ("the first surrogate", &[0xed, 0xa0, 0x80]),
+    ("the last surrogate", &[0xed, 0xbf, 0xbf]),
+    ("a pair of surrogates", &[0xed, 0xa0, 0x80, 0xed, 0xb0, 0x80]),
+    ("beyond the last", &[0xf4, 0x90, 0x80, 0x80]),
+    ("five bytes", &[0xf8, 0x88, 0x80, 0x80, 0x80]),
+    ("six bytes", &[0xfc, 0x84, 0x80, 0x80, 0x80, 0x80]),
+    ("a byte that never occurs", &[0xfe]),
+    ("the other one", &[0xff]),
+    ("Greek, then a surrogate", &[0xce, 0xba, 0xe1, 0xbd, 0xb9, 0xed, 0xa0, 0x80, b'e']),
+];
