@@ -92,7 +92,7 @@ impl App {
         let limits = &config.limits;
         let shared = Arc::new(Shared {
             origins: Origins::new(own.into_iter().chain(config.server.allowed_origins.iter().cloned())),
-            gate: Gate::new(limits.connections_per_address, limits.failed_keys),
+            gate: Gate::new(limits),
             metrics: Metrics::new(),
             threads: Threads::start().map_err(StartError::Threads)?,
             config,

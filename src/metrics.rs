@@ -21,6 +21,8 @@ pub struct Metrics {
     disconnects: Family<ReasonLabel, Counter>,
     resumes: Family<OutcomeLabel, Counter>,
     failed_keys: Counter,
+    limited: Family<LimitLabel, Counter>,
+    held: Gauge,
     rpc: Family<StatusLabel, Counter>,
 }
 
@@ -37,6 +39,36 @@ struct ReasonLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabel {
+    limit: &'static str,
+}
+
+/// A limit that somebody ran into. Who reads too slowly is among the disconnects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the limit of its name")]
+pub enum Limited {
+    Peers,
+    ConnectionsPerAddress,
+    ConnectionRate,
+    SessionRate,
+    AddressRate,
+    FailedKeys,
+}
+
+impl Limited {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Peers => "peers",
+            Self::ConnectionsPerAddress => "connections_per_address",
+            Self::ConnectionRate => "connection_rate",
+            Self::SessionRate => "session_rate",
+            Self::AddressRate => "address_rate",
+            Self::FailedKeys => "failed_keys",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -61,6 +93,8 @@ impl Metrics {
             disconnects: Family::default(),
             resumes: Family::default(),
             failed_keys: Counter::default(),
+            limited: Family::default(),
+            held: Gauge::default(),
             rpc: Family::default(),
         };
         let registry = &mut metrics.registry;
@@ -75,6 +109,12 @@ impl Metrics {
             metrics.resumes.clone(),
         );
         registry.register("failed_keys", "Wrong keys presented", metrics.failed_keys.clone());
+        registry.register(
+            "limited",
+            "What a limit refused (connections, keys) or slowed down (packets), by limit",
+            metrics.limited.clone(),
+        );
+        registry.register("held_bytes", "Messages kept for those who read late or may come back", metrics.held.clone());
         registry.register("rpc", "RPC calls over HTTP, by status", metrics.rpc.clone());
         metrics
     }
@@ -123,6 +163,16 @@ impl Metrics {
     /// A wrong key was presented.
     pub fn failed_key(&self) {
         self.failed_keys.inc();
+    }
+
+    /// A limit was reached.
+    pub fn limited(&self, limit: Limited) {
+        self.limited.get_or_create(&LimitLabel { limit: limit.name() }).inc();
+    }
+
+    /// What all sessions keep, in bytes, now.
+    pub fn held(&self, bytes: usize) {
+        self.held.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// An RPC call over HTTP was answered.

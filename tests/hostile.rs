@@ -1,6 +1,9 @@
 //! Bad input ends at most the connection that sent it, with a reason, while a bystander in another
 //! session goes on talking.
 
+#[path = "support/bystanders.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod bystanders;
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod server;
@@ -8,6 +11,7 @@ mod server;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bystanders::Bystanders;
 use futures_util::SinkExt;
 use hyper::Method;
 use serde_json::json;
@@ -15,32 +19,6 @@ use server::{Peer, SOON, Server, Started, config, open, packet, send, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-
-/// Two people in a session of their own, who can tell whether they still reach each other.
-struct Bystanders {
-    ann: Peer,
-    bob: Peer,
-    said: u32,
-}
-
-impl Bystanders {
-    async fn meet(session: &Started) -> Self {
-        let mut ann = session.open(&session.key("ann")).await;
-        let mut bob = session.open(&session.key("bob")).await;
-        ann.join("A", "main").await;
-        bob.join("B", "main").await;
-        assert_eq!(ann.heard().await, "connect B false");
-        Self { ann, bob, said: 0 }
-    }
-
-    async fn go_on(&mut self) {
-        self.said += 1;
-        let since = Instant::now();
-        self.ann.say(packet("broadcast", "A", "main", json!(self.said.to_string()))).await;
-        assert_eq!(self.bob.heard().await, format!("broadcast A {}", self.said));
-        assert!(since.elapsed() < Duration::from_secs(1), "their words took {:?}", since.elapsed());
-    }
-}
 
 async fn with_bystanders(settings: viderehab::config::Config) -> (Server, Bystanders, Started) {
     let server = start(settings).await;
@@ -253,19 +231,16 @@ async fn a_peer_that_stops_reading_is_closed_and_costs_the_others_nothing() {
     let mut eve = session.open(&session.key("eve")).await;
     eve.join("E", "main").await;
     // From here on nobody reads eve's socket.
-    let mut bystanders = Bystanders {
-        ann: session.open(&session.key("ann")).await,
-        bob: session.open(&session.key("bob")).await,
-        said: 0,
-    };
-    bystanders.ann.join("A", "main").await;
-    bystanders.bob.join("B", "main").await;
-    assert_eq!(bystanders.ann.heard().await, "connect B false");
+    let mut ann = session.open(&session.key("ann")).await;
+    let mut bob = session.open(&session.key("bob")).await;
+    ann.join("A", "main").await;
+    bob.join("B", "main").await;
+    assert_eq!(ann.heard().await, "connect B false");
     let payload = "x".repeat(60_000);
     let mut gone = false;
     for _ in 0..400 {
-        bystanders.ann.say(packet("broadcast", "A", "main", json!(payload))).await;
-        let heard = bystanders.bob.heard().await;
+        ann.say(packet("broadcast", "A", "main", json!(payload))).await;
+        let heard = bob.heard().await;
         if heard == "disconnect E " {
             gone = true;
             break;

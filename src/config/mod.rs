@@ -181,6 +181,8 @@ pub struct Limits {
     pub failed_keys: u32,
     /// What a room keeps for those who read late.
     pub log_bytes: usize,
+    /// What a session keeps for all its slow readers, and those who may come back, together.
+    pub session_bytes: usize,
 }
 
 impl Default for Server {
@@ -243,6 +245,7 @@ impl Default for Limits {
             connections_per_address: 200,
             failed_keys: 10,
             log_bytes: 1024 * 1024,
+            session_bytes: 32 * 1024 * 1024,
         }
     }
 }

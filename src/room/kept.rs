@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::PeerId;
-use super::log::Message;
+use super::message::Message;
 use super::peer::{DisconnectReason, Membership, Outbox, Peer};
 use super::rules::Rooms;
 use super::seat::Seat;
-use crate::wire::{Form, Text};
+use crate::wire::Form;
 
 /// All that a peer with a seat has. Texts are packets in their plain form.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,18 +47,15 @@ impl<W> Rooms<W> {
 
     /// The first peer to which too much is due.
     fn behind(&self) -> Option<PeerId> {
-        let unread = |member: &Membership| self.rooms[&member.room].log.bytes_from(member.cursor);
-        let due = |peer: &Peer<W>| peer.outbox.bytes() + peer.membership.as_ref().map_or(0, unread);
-        let behind = self.peers.iter().filter(|(_, peer)| peer.end.is_none() && due(peer) > self.limits.log_bytes);
+        let behind = self.peers.iter().filter(|(_, peer)| peer.end.is_none() && self.due(peer) > self.limits.log_bytes);
         behind.map(|(who, _)| *who).min()
     }
 
     fn keep_one(&mut self, who: PeerId) -> Option<KeptPeer> {
         let peer = self.peers.get_mut(&who).filter(|peer| peer.end.is_none())?;
         let seat = peer.seat.take()?;
-        let plain = |message: &mut Message| message.form(Form::Plain).as_str().to_owned();
-        let mut due: Vec<String> =
-            std::iter::from_fn(|| peer.outbox.pop()).map(|mut message| plain(&mut message)).collect();
+        let plain = |message: &Message| message.form(Form::Plain).as_str().to_owned();
+        let mut due: Vec<String> = std::iter::from_fn(|| peer.outbox.pop()).map(|message| plain(&message)).collect();
         let place = peer.membership.take().map(|mut membership| {
             let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
             room.log.read(&mut membership.cursor, who, usize::MAX, |message| due.push(plain(message)));
@@ -70,7 +67,7 @@ impl<W> Rooms<W> {
             }
         });
         let (sent, handed, received) = seat.into_parts();
-        let sent = sent.into_iter().map(|mut message| plain(&mut message)).collect();
+        let sent = sent.iter().map(plain).collect();
         Some(KeptPeer { who, place, due, sent, handed, received })
     }
 
@@ -79,7 +76,7 @@ impl<W> Rooms<W> {
     pub fn restore(&mut self, kept: KeptPeer, attached: W) {
         let KeptPeer { who, place, due, sent, handed, received } = kept;
         let mut outbox = Outbox::default();
-        due.into_iter().for_each(|text| outbox.push(Text::from(text).into()));
+        due.into_iter().for_each(|text| outbox.push(self.tally.message(text.into())));
         let membership = place.map(|place| {
             let key: Box<str> = place.room.into();
             let room = self.rooms.entry(key.clone()).or_default();
@@ -92,7 +89,7 @@ impl<W> Rooms<W> {
                 cursor: room.log.end(),
             }
         });
-        let seat = Seat::of_parts(sent.into_iter().map(|text| Message::from(Text::from(text))), handed, received);
+        let seat = Seat::of_parts(sent.into_iter().map(|text| self.tally.message(text.into())), handed, received);
         let peer = Peer { attached, admitted: true, membership, outbox, seat: Some(Box::new(seat)), end: None };
         self.peers.insert(who, peer);
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::PeerId;
-use crate::wire::{Form, Text, sockjs};
+use super::message::Message;
 
 /// A place in a log: the number of the next entry to read, counted from the log's beginning.
 pub type Cursor = u64;
@@ -27,34 +27,6 @@ impl Audience {
             Self::AllBut(other) => other != peer,
             Self::Only(one) => one == peer,
         }
-    }
-}
-
-/// A message in both of the forms that clients read; the second made when first asked for.
-#[derive(Debug, Clone)]
-pub struct Message {
-    text: Text,
-    quoted: Option<Text>,
-}
-
-impl Message {
-    /// The message in a form; rendered once, however often it is asked for.
-    pub fn form(&mut self, form: Form) -> Text {
-        match form {
-            Form::Plain => self.text.clone(),
-            Form::Quoted => self.quoted.get_or_insert_with(|| sockjs::quote(self.text.as_str())).clone(),
-        }
-    }
-
-    /// The length of the plain form.
-    pub fn bytes(&self) -> usize {
-        self.text.len()
-    }
-}
-
-impl From<Text> for Message {
-    fn from(text: Text) -> Self {
-        Self { text, quoted: None }
     }
 }
 
@@ -86,8 +58,7 @@ impl Log {
     }
 
     /// Appends an entry that `readers` cursors have still to pass.
-    pub fn append(&mut self, audience: Audience, text: Text, readers: usize) {
-        let message = Message::from(text);
+    pub fn append(&mut self, audience: Audience, message: Message, readers: usize) {
         self.bytes += message.bytes();
         self.entries.push_back(Entry { audience, message, unread: readers });
         self.trim();
@@ -112,7 +83,7 @@ impl Log {
 
     /// Moves a cursor on, over at most `most` bytes (but one entry at least), and hands over what is
     /// for `peer` on the way.
-    pub fn read(&mut self, cursor: &mut Cursor, peer: PeerId, most: usize, mut take: impl FnMut(&mut Message)) {
+    pub fn read(&mut self, cursor: &mut Cursor, peer: PeerId, most: usize, mut take: impl FnMut(&Message)) {
         let mut taken = 0;
         while taken < most && *cursor < self.end() {
             let at = usize::try_from(*cursor - self.first).expect("a reader's cursor is in the log");
@@ -120,7 +91,7 @@ impl Log {
             entry.unread -= 1;
             if entry.audience.includes(peer) {
                 taken += entry.message.bytes();
-                take(&mut entry.message);
+                take(&entry.message);
             }
             *cursor += 1;
         }
@@ -148,6 +119,12 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::message::Tally;
+    use crate::wire::Form;
+
+    fn message(text: &str) -> Message {
+        Tally::default().message(text.into())
+    }
 
     fn read(log: &mut Log, cursor: &mut Cursor, peer: PeerId) -> Vec<String> {
         let mut got = Vec::new();
@@ -159,9 +136,9 @@ mod tests {
     fn entries_reach_their_audience_and_are_freed_when_all_have_passed() {
         let mut log = Log::default();
         let (mut one, mut two) = (log.end(), log.end());
-        log.append(Audience::All, "a".into(), 2);
-        log.append(Audience::AllBut(1), "b".into(), 2);
-        log.append(Audience::Only(1), "c".into(), 2);
+        log.append(Audience::All, message("a"), 2);
+        log.append(Audience::AllBut(1), message("b"), 2);
+        log.append(Audience::Only(1), message("c"), 2);
         assert_eq!(read(&mut log, &mut one, 1), ["a", "c"]);
         assert_eq!(log.bytes(), 3);
         assert_eq!(read(&mut log, &mut two, 2), ["a", "b"]);
@@ -173,7 +150,7 @@ mod tests {
         let mut log = Log::default();
         let mut cursor = log.end();
         for _ in 0..5 {
-            log.append(Audience::All, "xxxx".into(), 1);
+            log.append(Audience::All, message("xxxx"), 1);
         }
         let mut count = 0;
         log.read(&mut cursor, 1, 6, |_| count += 1);
@@ -184,17 +161,9 @@ mod tests {
     fn a_log_keeps_no_more_than_its_limit() {
         let mut log = Log::default();
         for _ in 0..10 {
-            log.append(Audience::All, "xxxx".into(), 1);
+            log.append(Audience::All, message("xxxx"), 1);
             log.shorten(10);
         }
         assert_eq!((log.bytes(), log.first()), (8, 8));
-    }
-
-    #[test]
-    fn one_rendering_serves_all() {
-        let mut message = Message::from(Text::from("x\"y"));
-        let first = message.form(Form::Quoted);
-        assert_eq!(first.as_str(), r#""x\"y""#);
-        assert_eq!(message.form(Form::Quoted).bytes().as_ptr(), first.bytes().as_ptr());
     }
 }

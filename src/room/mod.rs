@@ -9,14 +9,16 @@
 //! 3. `own_identity_only`: a packet under a UserId or RoomId that is not its sender's reaches nobody.
 //! 4. `someone_always_initiates`: in a room with members, a joiner is told that it is the initiator
 //!    exactly when no present member was told so.
-//! 5. `bounded`: what a room keeps for slow readers is within its limit; who falls behind is ended.
+//! 5. `bounded`: what a room, a peer and a session keep for slow readers is within its limit; who falls behind is ended.
 //! 6. `nothing_after_the_end`: a peer that was ended is handed nothing more.
 //! 7. `once_in_order`: a peer that comes back gets what it missed, in order and once, or is told that it cannot.
 
 pub mod easyrtc;
 
+mod bounds;
 mod kept;
 mod log;
+mod message;
 mod peer;
 mod rules;
 mod seat;
@@ -25,7 +27,7 @@ mod seat;
 mod tests;
 
 pub use kept::KeptPeer;
-pub use log::Message;
+pub use message::Message;
 pub use peer::{DisconnectReason, PeerView};
 pub use rules::{Admission, Limits, Rooms, Verdict, Wake};
 

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::log::{Cursor, Message};
+use super::log::Cursor;
+use super::message::Message;
 use super::seat::Seat;
 use crate::wire::videre::RoomKey;
 

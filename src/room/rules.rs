@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use subtle::ConstantTimeEq;
 
 use super::PeerId;
-use super::log::{Audience, Log, Message};
+use super::log::{Audience, Log};
+use super::message::{Message, Tally};
 use super::peer::{DisconnectReason, Membership, Outbox, Peer, PeerView};
 use crate::wire::videre::{self, Departure, Event, Packet, PacketError, RoomKey};
 use crate::wire::{Form, Text};
@@ -24,6 +25,8 @@ pub struct Limits {
     pub rooms: usize,
     /// What a room keeps for those who read late, and what is kept for one peer in none.
     pub log_bytes: usize,
+    /// What all rooms together keep, for those who read late and for those who may come back; 0: no limit.
+    pub session_bytes: usize,
 }
 
 /// How a peer came in.
@@ -64,12 +67,13 @@ pub struct Rooms<W> {
     pub(super) limits: Limits,
     pub(super) peers: HashMap<PeerId, Peer<W>>,
     pub(super) rooms: HashMap<RoomKey, Room>,
+    pub(super) tally: Tally,
 }
 
 impl<W> Rooms<W> {
     /// No rooms yet.
     pub fn new(session_key: String, limits: Limits) -> Self {
-        Self { session_key, limits, peers: HashMap::new(), rooms: HashMap::new() }
+        Self { session_key, limits, peers: HashMap::new(), rooms: HashMap::new(), tally: Tally::default() }
     }
 
     /// A peer comes in. It is in no room until it connects.
@@ -151,16 +155,16 @@ impl<W> Rooms<W> {
         let Some(peer) = self.peers.get_mut(&who) else { return };
         let mut taken = peer.seat.as_mut().map_or(0, |seat| seat.take(form, BATCH_BYTES, into));
         let (seat, limit) = (&mut peer.seat, self.limits.log_bytes);
-        let mut hand = |message: &mut Message| {
+        let mut hand = |message: &Message| {
             into.push(message.form(form));
             if let Some(seat) = seat {
                 seat.keep(message.clone(), limit);
             }
         };
         while taken < BATCH_BYTES {
-            let Some(mut message) = peer.outbox.pop() else { break };
+            let Some(message) = peer.outbox.pop() else { break };
             taken += message.bytes();
-            hand(&mut message);
+            hand(&message);
         }
         if let Some(membership) = &mut peer.membership {
             let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
@@ -181,22 +185,14 @@ impl<W> Rooms<W> {
             _ => Departure::Gone,
         };
         self.leave(who, departure, wake);
-        if let Some(peer) = self.peers.get_mut(&who) {
-            peer.outbox = Outbox::default();
-        }
     }
 
     /// A peer's connection is gone. Returns what was attached.
     pub fn exit(&mut self, who: PeerId, wake: Wake<W>) -> Option<W> {
+        let peer = self.peers.get_mut(&who)?;
+        peer.end.get_or_insert(DisconnectReason::Gone);
         self.leave(who, Departure::Gone, wake);
         self.peers.remove(&who).map(|peer| peer.attached)
-    }
-
-    /// Bytes of messages that somebody has still to read, or may not have got.
-    pub fn kept_bytes(&self) -> usize {
-        let seat = |peer: &Peer<W>| peer.seat.as_ref().map_or(0, |seat| seat.bytes());
-        let outboxes = self.peers.values().map(|peer| peer.outbox.bytes() + seat(peer));
-        outboxes.chain(self.rooms.values().map(|room| room.log.bytes())).sum()
     }
 
     #[cfg(test)]
@@ -286,11 +282,12 @@ impl<W> Rooms<W> {
             self.say(&key, Audience::Only(who), text, wake);
             return;
         }
-        peer.outbox.push(text.into());
+        peer.outbox.push(self.tally.message(text));
         wake(&peer.attached);
         if peer.outbox.bytes() > self.limits.log_bytes {
             self.end(who, DisconnectReason::TooSlow, wake);
         }
+        self.relieve(wake);
     }
 
     /// Appends to a room's log and wakes those concerned; ends those who fall off its tail.
@@ -308,23 +305,12 @@ impl<W> Rooms<W> {
                 readers -= 1;
             }
         }
-        room.log.append(audience, text, readers);
+        room.log.append(audience, self.tally.message(text), readers);
         if room.log.bytes() > self.limits.log_bytes {
             room.log.shorten(self.limits.log_bytes);
             self.end_fallen(key, wake);
         }
-    }
-
-    fn end_fallen(&mut self, key: &RoomKey, wake: Wake<W>) {
-        loop {
-            let Some(room) = self.rooms.get(key) else { return };
-            let first = room.log.first();
-            let fallen = room.members.iter().copied().find(|member| {
-                self.peers[member].membership.as_ref().is_some_and(|membership| membership.cursor < first)
-            });
-            let Some(fallen) = fallen else { return };
-            self.end(fallen, DisconnectReason::TooSlow, wake);
-        }
+        self.relieve(wake);
     }
 
     /// Leaves by its own wish. Whether the peer is still in: it is ended if all that it has not read, in
@@ -337,16 +323,21 @@ impl<W> Rooms<W> {
         self.peers[&who].end.is_none()
     }
 
-    /// Takes a peer out of its room, if it is in one: what it has not read yet stays due to it, the
-    /// others are told, an empty room ceases to exist.
+    /// Takes a peer out of its room, if it is in one: what it has not read yet stays due to it, unless it has
+    /// been ended; the others are told, an empty room ceases to exist.
     fn leave(&mut self, who: PeerId, departure: Departure, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who) else { return };
         let Some(mut membership) = peer.membership.take() else { return };
         let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
         room.members.retain(|member| *member != who);
         membership.cursor = membership.cursor.max(room.log.first());
-        let outbox = &mut peer.outbox;
-        room.log.read(&mut membership.cursor, who, usize::MAX, |message| outbox.push(message.clone()));
+        let mut outbox = peer.end.is_none().then_some(&mut peer.outbox);
+        let stays_due = |message: &Message| {
+            if let Some(outbox) = &mut outbox {
+                outbox.push(message.clone());
+            }
+        };
+        room.log.read(&mut membership.cursor, who, usize::MAX, stays_due);
         if room.members.is_empty() {
             self.rooms.remove(&membership.room);
             return;

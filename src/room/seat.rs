@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::PeerId;
-use super::log::Message;
+use super::message::Message;
 use super::rules::{Rooms, Wake};
 use crate::wire::{Form, Text, videre};
 
@@ -47,7 +47,7 @@ impl Seat {
     pub fn take(&mut self, form: Form, most: usize, into: &mut Vec<Text>) -> usize {
         let mut taken = 0;
         let aside = [self.answer.take(), self.acknowledgement.take()];
-        into.extend(aside.into_iter().flatten().map(|mut message| message.form(form)));
+        into.extend(aside.into_iter().flatten().map(|message| message.form(form)));
         while taken < most && self.again < self.sent.len() {
             let text = self.sent[self.again].form(form);
             taken += text.len();
@@ -123,7 +123,7 @@ impl<W> Rooms<W> {
     pub fn tell_aside(&mut self, who: PeerId, text: Text, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who) else { return };
         if let Some(seat) = &mut peer.seat {
-            seat.answer = Some(text.into());
+            seat.answer = Some(self.tally.message(text));
             wake(&peer.attached);
         }
     }
@@ -138,7 +138,7 @@ impl<W> Rooms<W> {
         }
         // Of a number that is not kept any more there is nothing to forget.
         _ = seat.arrived(number);
-        seat.acknowledgement = Some(videre::acknowledge(seat.received).into());
+        seat.acknowledgement = Some(self.tally.message(videre::acknowledge(seat.received)));
         wake(&peer.attached);
         true
     }

@@ -20,7 +20,7 @@ struct Bench {
 
 impl Bench {
     fn new(peers: PeerId) -> Self {
-        Self::with(peers, Limits { rooms: 100, log_bytes: 1 << 20 })
+        Self::with(peers, Limits { rooms: 100, log_bytes: 1 << 20, session_bytes: 0 })
     }
 
     fn with(peers: PeerId, limits: Limits) -> Self {
@@ -188,7 +188,7 @@ fn an_explicit_disconnect_leaves_and_stays_connected() {
 
 #[test]
 fn bounded() {
-    let mut bench = Bench::with(3, Limits { rooms: 100, log_bytes: 4096 });
+    let mut bench = Bench::with(3, Limits { rooms: 100, log_bytes: 4096, session_bytes: 0 });
     (1..=3).for_each(|who| bench.join(who, "main"));
     for _ in 0..40 {
         bench.send(1, "broadcast", "U1", "main", json!("x".repeat(200)));
@@ -199,7 +199,7 @@ fn bounded() {
     assert_eq!(bench.rooms.end_of(2), None);
     assert!(bench.heard(3).is_empty());
     // A peer in no room that is told of errors and reads none.
-    let mut bench = Bench::with(1, Limits { rooms: 100, log_bytes: 4096 });
+    let mut bench = Bench::with(1, Limits { rooms: 100, log_bytes: 4096, session_bytes: 0 });
     for _ in 0..100 {
         bench.raw(1, "null");
     }
@@ -209,7 +209,7 @@ fn bounded() {
 /// What a peer has read of what was due to it from before is not held against it.
 #[test]
 fn bounded_by_what_is_unread() {
-    let mut bench = Bench::with(1, Limits { rooms: 100, log_bytes: 200_000 });
+    let mut bench = Bench::with(1, Limits { rooms: 100, log_bytes: 200_000, session_bytes: 0 });
     let long = format!(r#"{{"Header":{{"Event":"connect","UserId":"U1","RoomId":"a"}},"X":"{}"}}"#, "x".repeat(90_000));
     assert_eq!(bench.raw(1, &long), Verdict::Applied);
     assert_eq!(bench.raw(1, &long), Verdict::Applied);
@@ -223,7 +223,7 @@ fn bounded_by_what_is_unread() {
 /// Each room that was left added what had not been read there.
 #[test]
 fn bounded_also_by_moving_from_room_to_room() {
-    let mut bench = Bench::with(2, Limits { rooms: 100, log_bytes: 4096 });
+    let mut bench = Bench::with(2, Limits { rooms: 100, log_bytes: 4096, session_bytes: 0 });
     for room in ["a", "b", "c"] {
         bench.join(1, room);
         bench.join(2, room);
@@ -232,6 +232,48 @@ fn bounded_also_by_moving_from_room_to_room() {
     }
     assert!(bench.rooms.kept_bytes() <= 2 * 4096, "{}", bench.rooms.kept_bytes());
     assert_eq!((bench.rooms.end_of(1), bench.rooms.end_of(2)), (None, Some(DisconnectReason::TooSlow)));
+}
+
+/// Rooms that are within their limits each are not together; who has most to read goes.
+#[test]
+fn bounded_in_all_rooms_together() {
+    let mut bench = Bench::with(6, Limits { rooms: 100, log_bytes: 4096, session_bytes: 6000 });
+    for (speaker, room) in [(1, "a"), (3, "b"), (5, "c")] {
+        bench.join(speaker, room);
+        bench.join(speaker + 1, room);
+    }
+    for (speaker, room, times) in [(1, "a", 9), (3, "b", 5), (5, "c", 5)] {
+        for _ in 0..times {
+            bench.send(speaker, "broadcast", &format!("U{speaker}"), room, json!("x".repeat(300)));
+            drop(bench.taken(speaker));
+            assert!(bench.rooms.held_bytes() <= 6000, "{}", bench.rooms.held_bytes());
+        }
+    }
+    let ended: Vec<PeerId> = (1..=6).filter(|who| bench.rooms.end_of(*who).is_some()).collect();
+    assert_eq!(ended, [2]);
+    assert_eq!(bench.heard(6).len(), 6, "its own connect is one of them");
+}
+
+/// What is kept in case it has not arrived counts, once for all who share it.
+#[test]
+fn bounded_with_those_who_never_say_what_arrived() {
+    let mut bench = Bench::with(4, Limits { rooms: 100, log_bytes: 1 << 20, session_bytes: 20_000 });
+    for who in 1..=4 {
+        bench.rooms.keep_seat(who, "1".into(), &mut |_| {});
+        bench.join(who, "main");
+    }
+    let mut speak = |times: usize| {
+        for _ in 0..times {
+            bench.send(1, "broadcast", "U1", "main", json!("x".repeat(300)));
+            (1..=4).for_each(|who| drop(bench.taken(who)));
+        }
+        let left = (1..=4).filter(|who| bench.rooms.end_of(*who).is_none()).count();
+        (left, bench.rooms.held_bytes())
+    };
+    let (left, held) = speak(40);
+    assert!(left == 4 && held > 40 * 300 && held < 20_000, "shared: {left} {held}");
+    let (left, held) = speak(40);
+    assert!(left < 4 && held <= 20_000, "{left} {held}");
 }
 
 #[test]
@@ -281,7 +323,7 @@ fn a_keyless_peer_that_does_not_name_the_session_is_ended() {
 
 #[test]
 fn rooms_are_counted() {
-    let mut bench = Bench::with(3, Limits { rooms: 2, log_bytes: 4096 });
+    let mut bench = Bench::with(3, Limits { rooms: 2, log_bytes: 4096, session_bytes: 0 });
     bench.join(1, "a");
     bench.join(2, "b");
     assert_eq!(bench.send(3, "connect", "U3", "c", json!("")), Verdict::Refused);
@@ -295,7 +337,7 @@ proptest! {
     /// Whatever is sent, nothing panics, and the log is empty once everybody has read.
     #[test]
     fn random_histories_keep_the_invariants(steps in prop::collection::vec((1..5u64, 0..7u8, 0..3u8, any::<bool>()), 1..200)) {
-        let mut bench = Bench::with(4, Limits { rooms: 2, log_bytes: 2000 });
+        let mut bench = Bench::with(4, Limits { rooms: 2, log_bytes: 2000, session_bytes: 0 });
         for (who, action, room, read) in steps {
             let room = ["main", "b", KEY][usize::from(room)];
             let user = format!("U{who}");

@@ -1,14 +1,14 @@
 //! A connection: where a transport and the rooms meet.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Session;
 use super::gate::Place;
 use super::keys::{Grant, Key};
 use super::line::Line;
-use super::pace::Pace;
+use super::quota::Quota;
 use crate::room::{Admission, DisconnectReason, PeerId, Verdict};
 use crate::transport::{Carrier, Close, Endpoint, Form};
 use crate::wire::Text;
@@ -53,8 +53,7 @@ pub struct Connection {
     said_goodbye: AtomicBool,
     /// Until when a keyless client must have named the session.
     keyless_until: Option<tokio::time::Instant>,
-    pace: Mutex<Pace>,
-    _place: Place,
+    quota: Quota,
 }
 
 impl Connection {
@@ -69,7 +68,7 @@ impl Connection {
         let keyless = admission == Admission::Keyless && limits.keyless_secs > 0;
         let keyless_until = keyless.then(|| tokio::time::Instant::now() + Duration::from_secs(limits.keyless_secs));
         session.shared.metrics.connected();
-        let pace = Mutex::new(Pace::of(limits));
+        let quota = Quota::new(limits, session.pace.clone(), place);
         Self {
             peer: AtomicU64::new(peer),
             line: attached.line.clone(),
@@ -79,8 +78,7 @@ impl Connection {
             said_goodbye: AtomicBool::new(false),
             session,
             keyless_until,
-            pace,
-            _place: place,
+            quota,
         }
     }
 
@@ -100,7 +98,7 @@ impl Connection {
     }
 
     fn spend(&self, bytes: usize) -> Duration {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner).spend(bytes, Instant::now())
+        self.quota.spend(bytes, &self.session.shared.metrics)
     }
 
     fn expire(&self) {

@@ -2,20 +2,20 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use serde_json::value::RawValue;
 
 use super::connection::Attached;
-use super::gate::Place;
 use super::keys::Grant;
 use super::line::Line;
-use super::pace::Pace;
+use super::quota::Quota;
 use super::{OpenError, Session, State};
 use crate::config::Limits;
+use crate::metrics::Limited;
 use crate::room::easyrtc::{EasyRtc, Given, Limits as RoomLimits, Output, Request};
 use crate::room::{DisconnectReason, PeerId, Verdict};
 use crate::transport::Carrier;
@@ -37,8 +37,11 @@ const NO_KEY: &str = "a key of this session is needed";
 pub(super) struct Clients {
     rules: EasyRtc,
     members: HashMap<PeerId, Member>,
-    /// The most that waits for one client, in bytes.
+    /// What waits for all of them, in bytes.
+    bytes: usize,
+    /// The most that waits for one client, and for all; 0: no limit.
     outbox_bytes: usize,
+    session_bytes: usize,
 }
 
 /// A client whose namespace is open.
@@ -54,8 +57,15 @@ impl Clients {
         Self {
             rules: EasyRtc::new(RoomLimits { members: limits.room_peers, rooms: limits.rooms }),
             members: HashMap::new(),
+            bytes: 0,
             outbox_bytes: limits.log_bytes.max(limits.easyrtc_bytes + 4096),
+            session_bytes: limits.session_bytes,
         }
+    }
+
+    /// Bytes that wait for clients.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many there are.
@@ -85,6 +95,7 @@ impl Clients {
         member.end = Some(reason);
         // What it did not read before, it need not read: it is told that it is over.
         member.outbox.clear();
+        self.bytes -= std::mem::take(&mut member.bytes);
         member.attached.wake();
         let told = self.rules.remove(peer, now());
         self.deliver(peer, None, told);
@@ -119,11 +130,18 @@ impl Clients {
         let Some(member) = self.members.get_mut(&to).filter(|member| member.end.is_none()) else { return };
         let (Outgoing::Event { argument, .. } | Outgoing::Acknowledgement { argument, .. }) = &outgoing;
         member.bytes += argument.len();
+        self.bytes += argument.len();
         member.outbox.push_back(outgoing);
         if member.bytes > self.outbox_bytes {
             return self.end(to, DisconnectReason::TooSlow);
         }
         member.attached.wake();
+        if self.session_bytes > 0 && self.bytes > self.session_bytes {
+            let greatest = self.members.iter().max_by_key(|(peer, member)| (member.bytes, **peer));
+            if let Some(peer) = greatest.map(|(peer, _)| *peer) {
+                self.end(peer, DisconnectReason::TooSlow);
+            }
+        }
     }
 }
 
@@ -147,8 +165,7 @@ pub(super) struct Client {
     /// Set when the namespace is open.
     peer: OnceLock<PeerId>,
     line: Arc<Line>,
-    pace: Mutex<Pace>,
-    _place: Place,
+    quota: Quota,
 }
 
 impl Session {
@@ -159,7 +176,7 @@ impl Session {
         carrier: Carrier,
         address: IpAddr,
     ) -> Result<Client, OpenError> {
-        let place = self.shared.gate.enter(address).ok_or(OpenError::AddressFull)?;
+        let place = self.place(address)?;
         let state = self.state();
         if state.ended || presented.as_ref().is_some_and(|grant| !state.keys.holds(grant.key)) {
             return Err(OpenError::Ended);
@@ -174,8 +191,7 @@ impl Session {
             address,
             peer: OnceLock::new(),
             line: Arc::default(),
-            pace: Mutex::new(Pace::of(limits)),
-            _place: place,
+            quota: Quota::new(limits, self.pace.clone(), place),
         })
     }
 
@@ -220,6 +236,7 @@ impl Endpoint for Client {
             return Err(NO_KEY);
         }
         if limits.peers > 0 && state.peer_count() >= limits.peers {
+            self.session.shared.metrics.limited(Limited::Peers);
             return Err("the session has as many connections as it may");
         }
         let peer = state.next_peer;
@@ -250,17 +267,19 @@ impl Endpoint for Client {
     }
 
     fn spend(&self, bytes: usize) -> Duration {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner).spend(bytes, Instant::now())
+        self.quota.spend(bytes, &self.session.shared.metrics)
     }
 
     fn take(&self, into: &mut Vec<Outgoing>) -> Option<End> {
         let peer = self.peer.get()?;
         let mut state = self.session.state();
-        let member = state.easyrtc.as_mut()?.members.get_mut(peer)?;
+        let clients = state.easyrtc.as_mut()?;
+        let member = clients.members.get_mut(peer)?;
         let batch = member.outbox.len().min(BATCH);
         for outgoing in member.outbox.drain(..batch) {
             let (Outgoing::Event { argument, .. } | Outgoing::Acknowledgement { argument, .. }) = &outgoing;
             member.bytes -= argument.len();
+            clients.bytes -= argument.len();
             into.push(outgoing);
         }
         match member.end {
@@ -297,6 +316,7 @@ impl Drop for Client {
         let member = self.peer.get().and_then(|peer| {
             let clients = state.easyrtc.as_mut()?;
             let member = clients.members.remove(peer)?;
+            clients.bytes -= member.bytes;
             let told = clients.rules.remove(*peer, now());
             clients.deliver(*peer, None, told);
             Some(member)

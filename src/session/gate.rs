@@ -1,10 +1,14 @@
-//! What an address may do in all sessions together: how many connections, how many wrong keys.
+//! What an address may do in all sessions together: how many connections, how much they may send, how many
+//! wrong keys.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+
+use super::pace::{Pace, Rates};
+use crate::config::Limits;
 
 /// The first wait that the brake imposes; each further wrong key doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -18,13 +22,23 @@ const FORGET: Duration = Duration::from_secs(600);
 /// How many addresses are remembered before those long silent are dropped.
 const REMEMBERED: usize = 10_000;
 
+/// How many connections at their full rate an address's may add up to. A clinic is one address.
+const ADDRESS_SHARE: u32 = 20;
+
 /// Counts by address. One for the whole server.
 #[derive(Debug)]
 pub struct Gate {
     connections_per_address: usize,
+    rates: Rates,
     failed_keys: u32,
-    connections: DashMap<IpAddr, usize>,
+    connections: DashMap<IpAddr, Connections>,
     failures: DashMap<IpAddr, Failures>,
+}
+
+#[derive(Debug)]
+struct Connections {
+    count: usize,
+    pace: Arc<Mutex<Pace>>,
 }
 
 #[derive(Debug)]
@@ -38,22 +52,31 @@ struct Failures {
 pub struct Place {
     gate: Arc<Gate>,
     address: IpAddr,
+    /// What the address's connections together may send.
+    pub pace: Arc<Mutex<Pace>>,
 }
 
 impl Gate {
-    /// The limits; 0 switches one off.
-    pub fn new(connections_per_address: usize, failed_keys: u32) -> Arc<Self> {
-        Arc::new(Self { connections_per_address, failed_keys, connections: DashMap::new(), failures: DashMap::new() })
+    /// The limits, of which 0 switches one off; the rates are a connection's.
+    pub fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            connections_per_address: limits.connections_per_address,
+            rates: Rates::of(limits),
+            failed_keys: limits.failed_keys,
+            connections: DashMap::new(),
+            failures: DashMap::new(),
+        })
     }
 
     /// A place for one more connection, unless the address has its number.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let mut count = self.connections.entry(address).or_insert(0);
-        if self.connections_per_address > 0 && *count >= self.connections_per_address {
+        let new = || Connections { count: 0, pace: Pace::shared(self.rates, ADDRESS_SHARE) };
+        let mut connections = self.connections.entry(address).or_insert_with(new);
+        if self.connections_per_address > 0 && connections.count >= self.connections_per_address {
             return None;
         }
-        *count += 1;
-        Some(Place { gate: self.clone(), address })
+        connections.count += 1;
+        Some(Place { gate: self.clone(), address, pace: connections.pace.clone() })
     }
 
     /// How long an address has to wait before another key of its is looked at.
@@ -83,9 +106,9 @@ impl Gate {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.gate.connections.remove_if_mut(&self.address, |_, count| {
-            *count -= 1;
-            *count == 0
+        self.gate.connections.remove_if_mut(&self.address, |_, connections| {
+            connections.count -= 1;
+            connections.count == 0
         });
     }
 }
@@ -98,7 +121,7 @@ mod tests {
 
     #[test]
     fn places_are_counted_and_given_back() {
-        let gate = Gate::new(2, 0);
+        let gate = Gate::new(&Limits { connections_per_address: 2, ..Limits::default() });
         let first = gate.enter(HERE);
         let second = gate.enter(HERE);
         assert!(first.is_some() && second.is_some() && gate.enter(HERE).is_none());
@@ -111,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_brake_grows_and_is_forgotten() {
-        let gate = Gate::new(0, 3);
+        let gate = Gate::new(&Limits { failed_keys: 3, ..Limits::default() });
         let start = Instant::now();
         gate.failed(HERE, start);
         gate.failed(HERE, start);

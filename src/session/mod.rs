@@ -10,17 +10,17 @@ pub mod line;
 pub mod listener;
 mod pace;
 mod page;
+mod quota;
 mod router;
 pub mod seats;
 mod site;
+mod view;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Instant;
 
 use crate::tasks::{Tasks, Threads};
-use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -28,14 +28,18 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::http::Response;
 use crate::http::origin::Origins;
-use crate::metrics::Metrics;
+use crate::metrics::{Limited, Metrics};
 use crate::room::{self, Admission, DisconnectReason, PeerId, Rooms};
 use crate::transport::{Carrier, socketio, sockjs};
-use crate::wire::manage::Role;
 use connection::{Attached, Connection, Left};
-use gate::Gate;
+use gate::{Gate, Place};
 use ice::Ice;
 use keys::{Grant, KeyRing, NO_KEY};
+use pace::Pace;
+pub use view::PeerInfo;
+
+/// How many connections at their full rate a session's may add up to.
+const SESSION_SHARE: u32 = 10;
 
 /// What all sessions share.
 pub struct Shared {
@@ -99,6 +103,8 @@ pub struct Session {
     /// Made when the first Socket.IO client comes.
     socketio: OnceLock<Arc<socketio::Service<easyrtc::Client>>>,
     ice: Ice,
+    /// What all its connections together may send.
+    pace: Arc<Mutex<Pace>>,
     listener: OnceLock<Weak<TcpListener>>,
     stop: CancellationToken,
     released: CancellationToken,
@@ -115,24 +121,6 @@ struct State {
     ended: bool,
     /// It ends for a restart: seats stay when their connections go.
     is_suspended: bool,
-}
-
-/// A connection, as `/api/sessions` shows it.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the names say what they hold")]
-pub struct PeerInfo {
-    pub id: PeerId,
-    pub role: Role,
-    pub identity: Option<String>,
-    pub user_id: Option<serde_json::Value>,
-    pub room: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub easyrtcid: Option<String>,
-    pub carrier: &'static str,
-    pub connected_secs: u64,
-    /// Its connection is lost, and its seat held.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_lost: bool,
 }
 
 /// Why no connection is opened.
@@ -170,6 +158,7 @@ impl Session {
             rooms: limits.rooms,
             // Whatever may be sent must fit, with what an answer adds to it.
             log_bytes: limits.log_bytes.max(limits.message_bytes + 4096),
+            session_bytes: limits.session_bytes,
         };
         let sockjs =
             sockjs::Service::new(router::sockjs_settings(limits), shared.origins.clone(), tasks.clone(), stop.clone());
@@ -191,6 +180,7 @@ impl Session {
             presence: plan.presence,
             socketio: OnceLock::new(),
             ice: Ice::of(&shared.config.webrtc),
+            pace: Pace::shared(pace::Rates::of(limits), SESSION_SHARE),
             listener: OnceLock::new(),
             state: Mutex::new(state),
             shared,
@@ -228,7 +218,7 @@ impl Session {
         carrier: Carrier,
         address: IpAddr,
     ) -> Result<Connection, OpenError> {
-        let place = self.shared.gate.enter(address).ok_or(OpenError::AddressFull)?;
+        let place = self.place(address)?;
         let mut state = self.state();
         let peers = self.shared.config.limits.peers;
         let revoked = admission == Admission::Keyed && !state.keys.holds(grant.key);
@@ -236,6 +226,7 @@ impl Session {
             return Err(OpenError::Ended);
         }
         if peers > 0 && state.peer_count() >= peers {
+            self.shared.metrics.limited(Limited::Peers);
             return Err(OpenError::Full);
         }
         let peer = state.next_peer;
@@ -245,6 +236,14 @@ impl Session {
         let connection = Connection::new(self.clone(), peer, &attached, admission, place);
         state.rooms.enter(peer, admission, attached);
         Ok(connection)
+    }
+
+    /// A place for one more connection of an address.
+    fn place(&self, address: IpAddr) -> Result<Place, OpenError> {
+        self.shared.gate.enter(address).ok_or_else(|| {
+            self.shared.metrics.limited(Limited::ConnectionsPerAddress);
+            OpenError::AddressFull
+        })
     }
 
     fn is_creator(&self, grant: &Grant) -> bool {
@@ -335,33 +334,6 @@ impl Session {
     /// Completes when all tasks of an ended session have ended.
     pub async fn gone(&self) {
         self.tasks.wait().await;
-    }
-
-    /// Who is connected now, in order of connecting.
-    pub fn peers(&self) -> Vec<PeerInfo> {
-        let state = self.state();
-        let now = Instant::now();
-        let info = |id, attached: &Attached| PeerInfo {
-            id,
-            role: attached.grant.role,
-            identity: attached.grant.identity.clone(),
-            user_id: None,
-            room: None,
-            easyrtcid: None,
-            carrier: attached.carrier.name(),
-            is_lost: attached.is_lost,
-            connected_secs: now.saturating_duration_since(attached.since).as_secs(),
-        };
-        let videre = state.rooms.peers().map(|(id, view)| PeerInfo {
-            user_id: view.user_id.and_then(|text| serde_json::from_str(text).ok()),
-            room: view.room.map(str::to_owned),
-            ..info(id, view.attached)
-        });
-        let easyrtc = state.easyrtc.iter().flat_map(|clients| clients.views());
-        let easyrtc = easyrtc.map(|(id, attached, room, easyrtcid)| PeerInfo { room, easyrtcid, ..info(id, attached) });
-        let mut peers: Vec<PeerInfo> = videre.chain(easyrtc).collect();
-        peers.sort_unstable_by_key(|peer| peer.id);
-        peers
     }
 }
 

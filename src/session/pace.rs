@@ -1,5 +1,6 @@
-//! How fast a connection may send: two buckets that fill at its rates.
+//! How fast a connection may send, and a session's and an address's together: two buckets each that fill at their rates.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::config::Limits;
@@ -8,13 +9,25 @@ use crate::config::Limits;
 /// of candidates.
 const BURST_SECS: f64 = 5.0;
 
-/// A connection's rates; 0 switches one off.
+/// Rates; 0 switches one off.
 #[derive(Debug, Clone, Copy)]
 pub struct Rates {
     /// Packets a second.
     pub packets: u32,
     /// Bytes of packets a second.
     pub bytes: u32,
+}
+
+impl Rates {
+    /// A connection's, by the configuration.
+    pub fn of(limits: &Limits) -> Self {
+        Self { packets: limits.packets_per_second, bytes: limits.bytes_per_second }
+    }
+
+    /// Whether there are none.
+    pub fn are_off(self) -> bool {
+        self.packets == 0 && self.bytes == 0
+    }
 }
 
 /// What a connection has left of its rates.
@@ -48,9 +61,11 @@ impl Bucket {
 }
 
 impl Pace {
-    /// A new connection's, by the configuration.
-    pub fn of(limits: &Limits) -> Self {
-        Self::new(Rates { packets: limits.packets_per_second, bytes: limits.bytes_per_second }, Instant::now())
+    /// For connections together, so many of which may send at their full rates.
+    pub fn shared(rates: Rates, connections: u32) -> Arc<Mutex<Self>> {
+        let times = |rate: u32| rate.saturating_mul(connections);
+        let rates = Rates { packets: times(rates.packets), bytes: times(rates.bytes) };
+        Arc::new(Mutex::new(Self::new(rates, Instant::now())))
     }
 
     /// Full buckets.

@@ -16,6 +16,7 @@ use crate::http::address::client_address;
 use crate::http::origin::Origin;
 use crate::http::request::{cookie, query};
 use crate::http::{self, Request, Response};
+use crate::metrics::Limited;
 use crate::room::Admission;
 use crate::transport::websocket::{self, Framing};
 use crate::transport::{Carrier, socketio, sockjs};
@@ -188,6 +189,7 @@ impl Session {
         let now = Instant::now();
         self.shared.metrics.failed_key();
         if let Some(wait) = self.shared.gate.brake(address, now) {
+            self.shared.metrics.limited(Limited::FailedKeys);
             return Err(wait);
         }
         self.shared.gate.failed(address, now);

@@ -101,6 +101,8 @@ impl Front {
         if !local && !self.admin.allows(request.method(), headers) {
             return unauthorized();
         }
+        let sessions = self.manager.registry().all();
+        self.shared.metrics.held(sessions.iter().flat_map(|listed| &listed.session).map(|own| own.held_bytes()).sum());
         http::typed(
             StatusCode::OK,
             "application/openmetrics-text; version=1.0.0; charset=utf-8",

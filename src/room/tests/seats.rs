@@ -13,7 +13,7 @@ struct Cuts {
 
 impl Cuts {
     fn new(log_bytes: usize) -> Self {
-        let mut bench = Bench::with(2, Limits { rooms: 100, log_bytes });
+        let mut bench = Bench::with(2, Limits { rooms: 100, log_bytes, session_bytes: 0 });
         bench.rooms.keep_seat(2, videre::seated("token", None), &mut |_| {});
         assert_eq!(bench.taken(2).len(), 1, "the answer, which counts as none");
         bench.join(1, "main");
@@ -90,7 +90,7 @@ fn a_late_acknowledgement_is_none_the_less_true() {
 /// Each restart moved what was unread to where the next restart found room for more.
 #[test]
 fn a_seat_is_bounded_over_restarts() {
-    let limits = Limits { rooms: 100, log_bytes: 4096 };
+    let limits = Limits { rooms: 100, log_bytes: 4096, session_bytes: 0 };
     let mut cuts = Cuts::new(limits.log_bytes);
     for restart in 0..4 {
         cuts.bench.send(2, "broadcast", "U2", "main", json!("x".repeat(10)));

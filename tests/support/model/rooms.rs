@@ -37,8 +37,11 @@ pub struct Session {
 impl Session {
     /// Nobody yet, under limits that are reached soon.
     pub fn new(choices: &mut impl Choices) -> Self {
-        let limits =
-            Limits { rooms: *choices.of(&[0, 1, 2, 4]), log_bytes: *choices.of(&[300, 3_000, 30_000, 1 << 20]) };
+        let limits = Limits {
+            rooms: *choices.of(&[0, 1, 2, 4]),
+            log_bytes: *choices.of(&[300, 3_000, 30_000, 1 << 20]),
+            session_bytes: 0,
+        };
         let core = Rooms::new(KEY.to_owned(), limits);
         let (peers, rooms, woken) = (BTreeMap::new(), Vec::new(), Vec::new());
         Self { core, limits, peers, rooms, woken, entered: 0, said: 0, most_peers: 2 + choices.below(7) }
@@ -88,7 +91,11 @@ impl Session {
         }
         self.all().into_iter().for_each(|who| self.exit(who));
         self.check();
-        assert_eq!((self.core.peer_count(), self.core.kept_bytes()), (0, 0), "everybody has left");
+        assert_eq!(
+            (self.core.peer_count(), self.core.kept_bytes() + self.core.held_bytes()),
+            (0, 0),
+            "everybody has left"
+        );
     }
 
     pub(super) fn all(&self) -> Vec<PeerId> {
@@ -313,6 +320,10 @@ impl Session {
         }
         self.check();
         self.all().into_iter().for_each(|who| self.exit(who));
-        assert_eq!((self.core.peer_count(), self.core.kept_bytes()), (0, 0), "a stopped session keeps nothing");
+        assert_eq!(
+            (self.core.peer_count(), self.core.kept_bytes() + self.core.held_bytes()),
+            (0, 0),
+            "a stopped session keeps nothing"
+        );
     }
 }

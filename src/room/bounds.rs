@@ -1,0 +1,54 @@
+//! What is kept for those who read late, and who is ended when it is too much.
+
+use super::peer::{DisconnectReason, Membership, Peer};
+use super::rules::{Rooms, Wake};
+use crate::wire::videre::RoomKey;
+
+impl<W> Rooms<W> {
+    /// Bytes of messages that somebody has still to read, or may not have got.
+    pub fn kept_bytes(&self) -> usize {
+        let seat = |peer: &Peer<W>| peer.seat.as_ref().map_or(0, |seat| seat.bytes());
+        let outboxes = self.peers.values().map(|peer| peer.outbox.bytes() + seat(peer));
+        outboxes.chain(self.rooms.values().map(|room| room.log.bytes())).sum()
+    }
+
+    /// Bytes that all this holds: a message counts once, however many it is for.
+    pub fn held_bytes(&self) -> usize {
+        self.tally.bytes()
+    }
+
+    /// Ends those who fell off the tail of a room's log.
+    pub(super) fn end_fallen(&mut self, key: &RoomKey, wake: Wake<W>) {
+        loop {
+            let Some(room) = self.rooms.get(key) else { return };
+            let first = room.log.first();
+            let fallen = room.members.iter().copied().find(|member| {
+                self.peers[member].membership.as_ref().is_some_and(|membership| membership.cursor < first)
+            });
+            let Some(fallen) = fallen else { return };
+            self.end(fallen, DisconnectReason::TooSlow, wake);
+        }
+    }
+
+    /// Ends those for whom most is kept until the session keeps no more than it may.
+    pub(super) fn relieve(&mut self, wake: Wake<W>) {
+        while self.limits.session_bytes > 0 && self.tally.bytes() > self.limits.session_bytes {
+            let burdens = self.peers.iter().filter(|(_, peer)| peer.end.is_none());
+            let greatest = burdens.map(|(who, peer)| (self.burden(peer), *who)).max();
+            let Some((_, who)) = greatest.filter(|(bytes, _)| *bytes > 0) else { return };
+            self.end(who, DisconnectReason::TooSlow, wake);
+        }
+    }
+
+    /// What is kept for a peer, though perhaps for others, too.
+    fn burden(&self, peer: &Peer<W>) -> usize {
+        let seat = peer.seat.as_ref().map_or(0, |seat| seat.bytes());
+        seat + self.due(peer)
+    }
+
+    /// What a peer has not been handed yet.
+    pub(super) fn due(&self, peer: &Peer<W>) -> usize {
+        let unread = |member: &Membership| self.rooms[&member.room].log.bytes_from(member.cursor);
+        peer.outbox.bytes() + peer.membership.as_ref().map_or(0, unread)
+    }
+}

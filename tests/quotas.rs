@@ -1,0 +1,266 @@
+//! What a session and an address may use: connections, packets, bytes kept; all of it counted. And that
+//! one session's flood is not another's.
+
+#[path = "support/bystanders.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod bystanders;
+#[path = "support/server.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod server;
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bystanders::Bystanders;
+use hyper::Method;
+use serde_json::json;
+use server::{Peer, Server, Started, config, open, packet, send, start};
+
+/// A metric's value, 0 if it is not there.
+async fn metric(server: &Server, name: &str) -> u64 {
+    let text = server.get("/metrics").await.text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
+async fn limited(server: &Server, limit: &str) -> u64 {
+    metric(server, &format!("viderehab_limited_total{{limit=\"{limit}\"}}")).await
+}
+
+/// A session with so many who speak, and one who listens.
+async fn crowd(server: &Server, speakers: usize) -> (Started, Vec<Peer>, Peer) {
+    let session = server.session().await;
+    let mut listener = session.open(&session.key("bob")).await;
+    listener.join("L", "main").await;
+    let mut all = Vec::new();
+    for number in 0..speakers {
+        let mut speaker = session.open(&session.key("ann")).await;
+        speaker.join(&format!("S{number}"), "main").await;
+        all.push(speaker);
+    }
+    (session, all, listener)
+}
+
+async fn everybody_says(speakers: &mut [Peer], times: usize) {
+    for (number, speaker) in speakers.iter_mut().enumerate() {
+        for said in 0..times {
+            speaker.say(packet("broadcast", &format!("S{number}"), "main", json!(said.to_string()))).await;
+        }
+    }
+}
+
+async fn hears(listener: &mut Peer, broadcasts: usize) {
+    let mut heard = 0;
+    while heard < broadcasts {
+        heard += usize::from(listener.heard().await.starts_with("broadcast"));
+    }
+}
+
+#[tokio::test]
+async fn a_session_may_say_what_ten_connections_may() {
+    let mut settings = config();
+    // A connection may say a hundred at once, so a session a thousand.
+    settings.limits.packets_per_second = 20;
+    settings.limits.bytes_per_second = 0;
+    let server = start(settings).await;
+    let (_session, mut speakers, mut listener) = crowd(&server, 15).await;
+    let since = Instant::now();
+    everybody_says(&mut speakers, 80).await;
+    hears(&mut listener, 15 * 80).await;
+    // 1200 and what each said to join, of which 1000 at once and 200 a second.
+    assert!(since.elapsed() > Duration::from_millis(900), "{:?}", since.elapsed());
+    assert!(limited(&server, "session_rate").await > 0);
+    assert_eq!((limited(&server, "connection_rate").await, limited(&server, "address_rate").await), (0, 0));
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_may_say_what_twenty_connections_may() {
+    let mut settings = config();
+    settings.limits.packets_per_second = 20;
+    settings.limits.bytes_per_second = 0;
+    let server = start(settings).await;
+    let mut crowds = Vec::new();
+    for _ in 0..3 {
+        crowds.push(crowd(&server, 9).await);
+    }
+    let since = Instant::now();
+    for (_, speakers, _) in &mut crowds {
+        everybody_says(speakers, 85).await;
+    }
+    for (_, _, listener) in &mut crowds {
+        hears(listener, 9 * 85).await;
+    }
+    // 2295, of which 2000 at once and 400 a second.
+    assert!(since.elapsed() > Duration::from_millis(600), "{:?}", since.elapsed());
+    assert!(limited(&server, "address_rate").await > 0);
+    assert_eq!((limited(&server, "connection_rate").await, limited(&server, "session_rate").await), (0, 0));
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn what_one_connection_is_slowed_down_for_is_counted() {
+    let mut settings = config();
+    settings.limits.packets_per_second = 50;
+    let server = start(settings).await;
+    let (_session, mut speakers, mut listener) = crowd(&server, 1).await;
+    everybody_says(&mut speakers, 300).await;
+    hears(&mut listener, 300).await;
+    assert!(limited(&server, "connection_rate").await > 0);
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn connections_that_are_refused_are_counted() {
+    let mut settings = config();
+    settings.limits.peers = 2;
+    settings.limits.connections_per_address = 3;
+    let server = start(settings).await;
+    let (one, two) = (server.session().await, server.session().await);
+    let mut kept = vec![one.open(&one.key("ann")).await, one.open(&one.key("bob")).await];
+    let ws = |session: &Started| format!("/ws?key={}", session.key("ann"));
+    assert!(open(one.address(), &ws(&one)).await.is_err());
+    assert_eq!(limited(&server, "peers").await, 1);
+    kept.push(two.open(&two.key("ann")).await);
+    assert!(open(two.address(), &ws(&two)).await.is_err());
+    assert_eq!(limited(&server, "connections_per_address").await, 1);
+    drop(kept);
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_keys_are_braked_and_that_is_counted() {
+    let mut settings = config();
+    settings.limits.failed_keys = 3;
+    let server = start(settings).await;
+    let session = server.session().await;
+    let status = async |key: &str| {
+        send(session.address(), Method::GET, &format!("/ws?key={key}"), &[], String::new()).await.status.as_u16()
+    };
+    for _ in 0..3 {
+        assert_eq!(status("wrong").await, 401);
+    }
+    assert_eq!(status("wrong").await, 429);
+    assert_eq!((limited(&server, "failed_keys").await, metric(&server, "viderehab_failed_keys_total").await), (1, 4));
+    // A right key is not held up.
+    assert!(open(session.address(), &format!("/ws?key={}", session.key("ann"))).await.is_ok());
+    server.app.stop().await;
+}
+
+/// Rooms whose slow readers are each within what a room keeps: a session has a bound of its own.
+#[tokio::test]
+async fn a_session_keeps_no_more_than_it_may() {
+    let mut settings = config();
+    settings.limits.message_bytes = 4096;
+    settings.limits.log_bytes = 50_000;
+    settings.limits.session_bytes = 100_000;
+    settings.limits.packets_per_second = 0;
+    let server = start(settings).await;
+    let mut bystanders = Bystanders::meet(&server.session().await).await;
+    let session = server.session().await;
+    let (mine, theirs) = (session.key("ann"), session.key("bob"));
+    for room in ["a", "b", "c", "d"] {
+        // A client that polls once, and then never again.
+        let post = async |path: &str, body: String| {
+            let path = format!("/echo/0/{room}/{path}?key={theirs}");
+            send(session.address(), Method::POST, &path, &[], body).await.status.as_u16()
+        };
+        assert_eq!(post("xhr", String::new()).await, 200);
+        assert_eq!(post("xhr_send", json!([packet("connect", "slow", room, json!("{}"))]).to_string()).await, 204);
+        let mut speaker = session.open(&mine).await;
+        speaker.join("S", room).await;
+        for _ in 0..13 {
+            speaker.say(packet("broadcast", "S", room, json!("x".repeat(3000)))).await;
+        }
+        // All of it has been dealt with when this is answered.
+        speaker.say(packet("ping", "S", room, json!(""))).await;
+        while speaker.hear().await["Header"]["Event"] != "ping" {}
+        assert!(metric(&server, "viderehab_held_bytes").await <= 100_000);
+        bystanders.go_on().await;
+    }
+    assert!(metric(&server, "viderehab_held_bytes").await > 40_000);
+    assert!(metric(&server, "viderehab_disconnects_total{reason=\"too_slow\"}").await >= 1);
+    server.app.stop().await;
+}
+
+/// Connections that send as fast as they can, without ever reading, until told to stop. On threads of their own, so
+/// that it is the server that is slowed down, if anything.
+struct Flood {
+    stop: Arc<AtomicBool>,
+    threads: Vec<thread::JoinHandle<u64>>,
+}
+
+impl Flood {
+    fn begin(address: SocketAddr, key: &str, connections: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = (0..connections).map(|number| {
+            let (stop, key) = (stop.clone(), key.to_owned());
+            thread::spawn(move || flood(address, &key, number, &stop))
+        });
+        Self { stop: stop.clone(), threads: threads.collect() }
+    }
+
+    /// How many packets the system took.
+    fn end(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    }
+}
+
+fn flood(address: SocketAddr, key: &str, number: usize, stop: &AtomicBool) -> u64 {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
+    let head = format!(
+        "GET /ws?key={key} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let frame = |event: &str| {
+        let text = packet(event, &format!("F{number}"), "main", json!("x".repeat(200)));
+        let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+        [&[0x81, 0x80 | 126, length[0], length[1], 0, 0, 0, 0], text.as_bytes()].concat()
+    };
+    let mut due: Vec<u8> = frame("connect");
+    let (broadcast, mut sent) = (frame("broadcast"), 0);
+    while !stop.load(Ordering::Relaxed) {
+        if due.len() < broadcast.len() {
+            due.extend(broadcast.repeat(20));
+            sent += 20;
+        }
+        match stream.write(&due) {
+            Ok(written) => drop(due.drain(..written)),
+            // It is not read any faster; or it was ended, which is as good.
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return sent,
+        }
+    }
+    sent
+}
+
+/// Sessions share threads; a flood in one, within the default limits, must not be felt in another.
+#[tokio::test]
+async fn a_flood_is_felt_in_its_own_session_alone() {
+    let server = start(config()).await;
+    let mut bystanders = Bystanders::meet(&server.session().await).await;
+    let quiet = bystanders.p99(50).await;
+    // More than there are threads, so that some are on the bystanders' own.
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut floods = Vec::new();
+    for _ in 0..=threads {
+        let session = server.session().await;
+        floods.push(Flood::begin(session.address(), &session.key("ann"), 4));
+    }
+    // Their bursts are over, and what is measured is the rate they are held to, once they are slowed down.
+    while limited(&server, "connection_rate").await == 0 {
+        bystanders.go_on().await;
+    }
+    let flooded = bystanders.p99(50).await;
+    let sent: u64 = floods.into_iter().map(Flood::end).sum();
+    assert!(sent > 4000, "{sent} packets are no flood");
+    assert!(flooded < quiet * 2 + Duration::from_millis(20), "p99 {quiet:?} before, {flooded:?} meanwhile");
+    server.app.stop().await;
+}
