@@ -15,7 +15,7 @@ use bystanders::Bystanders;
 use futures_util::SinkExt;
 use hyper::Method;
 use serde_json::json;
-use server::{Peer, SOON, Server, Started, config, open, packet, send, start};
+use server::{SOON, Server, Started, config, open, packet, send, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;

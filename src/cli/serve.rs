@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -50,6 +51,7 @@ enum Outcome {
 }
 
 async fn serve(config: Config, file: Option<&Path>) -> Outcome {
+    raise_descriptor_limit();
     let hello = hello();
     let mut signals = Signals::new();
     let app = match App::start_on(config.clone(), Inherited::from_environment()).await {
@@ -77,6 +79,15 @@ async fn serve(config: Config, file: Option<&Path>) -> Outcome {
             let listeners = app.hand_over().await;
             Outcome::Upgrade(Successor { binary, address, listeners, upgrades: hello.upgrades + 1 })
         }
+    }
+}
+
+/// Takes as many descriptors as the system would give: each connection needs one, and the usual limit is meant for
+/// programs that wait by `select`.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the limit of open files (LimitNOFILE) stays as it is");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::tasks::Tasks;
 use hyper::server::conn::http1;
@@ -20,8 +20,9 @@ use crate::tls::Tls;
 const HEADER_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
 
-/// How long accepting pauses when the system has no descriptor left.
+/// How long accepting pauses when the system has no descriptor left, and how seldom that is told.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a request under way may go on once the server stops.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
@@ -39,6 +40,7 @@ pub async fn serve<H, A>(
     H: Fn(Request, SocketAddr) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Response> + Send + 'static,
 {
+    let mut told: Option<Instant> = None;
     loop {
         // Cancel-safe: a connection is either accepted or still in the system's queue.
         let accepted = tokio::select! {
@@ -64,7 +66,10 @@ pub async fn serve<H, A>(
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
+                if told.is_none_or(|told| told.elapsed() > TOLD_EVERY) {
+                    tracing::warn!(%error, "cannot accept connections");
+                    told = Some(Instant::now());
+                }
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
             }
         }

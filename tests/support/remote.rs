@@ -1,0 +1,43 @@
+//! A server in another process, spoken to as the in-process one is.
+
+use std::net::SocketAddr;
+
+use hyper::Method;
+use serde_json::json;
+
+use super::binary::Binary;
+use super::server::{Answer, Started, send};
+
+pub struct Remote {
+    pub address: SocketAddr,
+    bearer: String,
+}
+
+impl Remote {
+    pub fn of(binary: &Binary) -> Self {
+        let address = binary.url.split_once("://").unwrap().1.parse().unwrap();
+        Self { address, bearer: format!("Bearer {}", binary.token) }
+    }
+
+    /// A session for ann and bob.
+    pub async fn session(&self) -> Started {
+        let call = json!({"session_manage": {
+            "action": "start", "id_session": 0, "session_users": ["ann"], "session_participants": ["bob"]
+        }});
+        let answer = self.ask(Method::POST, "/rpc/session_manage", call.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        Started { reply: answer.json() }
+    }
+
+    /// A metric's value, 0 if it is not there.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let text = self.ask(Method::GET, "/metrics", String::new()).await.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().unwrap())
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: String) -> Answer {
+        let headers = [("authorization", &*self.bearer), ("content-type", "application/json")];
+        send(self.address, method, path, &headers, body).await
+    }
+}
