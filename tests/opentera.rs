@@ -339,6 +339,9 @@ async fn redis_may_go_away_and_come_back() {
     peer.join("A", "main").await;
     // The creator of the first leaves; their time is over while Redis is away.
     site.presence(&user(2), 2).await;
+    // What Redis answers after the presence shows that the presence has come.
+    let nothing = json!({"action": "invite", "id_session": other["id_session"]});
+    assert_eq!(site.redis.manage(nothing).await["status"], "invited");
     site.redis.kill();
     assert!(site.readyz(503).await.contains("OpenTera"));
     site.until_running(&[other["id_session"].as_i64().unwrap()]).await;
