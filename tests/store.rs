@@ -1,0 +1,174 @@
+//! The store's file, in every state that a disk can leave it in: the program says what is wrong with which file, and
+//! loses nothing of it; and a disk that fills up under it ends no call.
+
+#[path = "support/binary.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod binary;
+#[path = "support/bystanders.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod bystanders;
+#[path = "support/remote.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod remote;
+#[path = "support/server.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod server;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use binary::Binary;
+use bystanders::Bystanders;
+use hyper::Method;
+use remote::Remote;
+use serde_json::json;
+use server::{open, send};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_viderehab");
+
+/// A directory of data that goes with the test.
+struct Data(PathBuf);
+
+impl Data {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("viderehab-store-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn start(&self, program: &Path) -> Result<Binary, String> {
+        Binary::start(program, "", &[("VIDEREHAB_SERVER__DATA_DIR", &self.0.display().to_string())])
+    }
+
+    /// The one file that is the store.
+    fn file(&self) -> PathBuf {
+        let mut files = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
+        files.find(|file| file.extension().is_some_and(|extension| extension == "redb")).expect("a store")
+    }
+
+    /// A store with a session in it.
+    async fn with_a_session(&self) -> i64 {
+        let binary = self.start(Path::new(PROGRAM)).unwrap();
+        let id = Remote::of(&binary).session().await.id();
+        binary.signal("TERM");
+        drop(binary);
+        id
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program does not start on this file, says why, and leaves the file as it is but for the
+/// mark that the database puts into the header of one that it tried to repair.
+fn is_refused(data: &Data, what: &str) {
+    const HEADER: usize = 64;
+    let file = data.file();
+    let beyond_the_header = || fs::read(&file).ok().map(|bytes| bytes.get(HEADER..).map(<[u8]>::to_vec));
+    let before = beyond_the_header();
+    let said = data.start(Path::new(PROGRAM)).err().unwrap_or_else(|| panic!("{what}: it started"));
+    assert!(said.contains(&file.display().to_string()), "{what}: it names the file: {said}");
+    assert!(!said.contains("panicked"), "{what}: {said}");
+    assert!(beyond_the_header() == before, "{what}: the file is as it was");
+}
+
+#[tokio::test]
+async fn a_truncated_store() {
+    let data = Data::new("truncated");
+    data.with_a_session().await;
+    let whole = fs::read(data.file()).unwrap();
+    for length in [whole.len() / 2, 4096, 100] {
+        fs::write(data.file(), &whole[..length]).unwrap();
+        is_refused(&data, &format!("{length} of {} bytes", whole.len()));
+    }
+    fs::write(data.file(), whole).unwrap();
+    let binary = data.start(Path::new(PROGRAM)).expect("whole again, it is read again");
+    assert!(Remote::of(&binary).metric("viderehab_sessions").await == 1);
+}
+
+#[tokio::test]
+async fn a_foreign_or_a_spoiled_store() {
+    let data = Data::new("foreign");
+    data.with_a_session().await;
+    let whole = fs::read(data.file()).unwrap();
+    fs::write(data.file(), b"SQLite format 3\0and so on, for a while").unwrap();
+    is_refused(&data, "another program's file");
+    let mut newer = whole.clone();
+    // The version of the file's format stands behind its magic number.
+    newer[64..128].fill(0xff);
+    fs::write(data.file(), &newer).unwrap();
+    is_refused(&data, "a format of another time");
+    fs::remove_file(data.file()).unwrap();
+    fs::create_dir(data.0.join("viderehab.redb")).unwrap();
+    is_refused(&data, "a directory");
+}
+
+#[tokio::test]
+async fn an_empty_store_is_a_new_one() {
+    let data = Data::new("empty");
+    data.with_a_session().await;
+    fs::write(data.file(), b"").unwrap();
+    let binary = data.start(Path::new(PROGRAM)).unwrap();
+    assert_eq!(Remote::of(&binary).metric("viderehab_sessions").await, 0);
+}
+
+#[tokio::test]
+async fn a_store_that_is_in_use() {
+    let data = Data::new("in-use");
+    let binary = data.start(Path::new(PROGRAM)).unwrap();
+    let mut bystanders = Bystanders::meet(&Remote::of(&binary).session().await).await;
+    let said = data.start(Path::new(PROGRAM)).err().expect("one program a store");
+    assert!(said.contains(&data.file().display().to_string()), "{said}");
+    bystanders.go_on().await;
+}
+
+/// Files may not grow beyond a bound, which is how a full disk looks to a program.
+#[tokio::test]
+async fn a_full_disk() {
+    let data = Data::new("full");
+    data.with_a_session().await;
+    // Blocks of 512 bytes; a little more than there is.
+    let blocks = fs::metadata(data.file()).unwrap().len() / 512 + 64;
+    let bounded = data.0.join("bounded");
+    fs::write(&bounded, format!("#!/bin/sh\ntrap '' XFSZ\nulimit -f {blocks}\nexec '{PROGRAM}' \"$@\"\n")).unwrap();
+    fs::set_permissions(&bounded, fs::Permissions::from_mode(0o700)).unwrap();
+    let binary = data.start(&bounded).unwrap();
+    let remote = Remote::of(&binary);
+    let session = remote.session().await;
+    let mut bystanders = Bystanders::meet(&remote.session().await).await;
+    let mut refused = 0;
+    for number in 0..40 {
+        let start = json!({"session_manage": {
+            "action": "start", "id_session": 0, "creator_uuid": format!("C{number}"),
+            "parameters": {"text": "x".repeat(400_000)}, "session_users": [format!("C{number}")]
+        }});
+        let answer = remote.call(&start).await;
+        match answer.status.as_u16() {
+            200 => {}
+            status => {
+                refused += 1;
+                assert!((500..600).contains(&status), "{status} {}", answer.text());
+                assert!(answer.text().contains("store"), "{}", answer.text());
+            }
+        }
+        bystanders.go_on().await;
+        if refused > 2 {
+            break;
+        }
+    }
+    assert!(refused > 2, "the disk never was full");
+    // Whoever is put out stays out, written down or not.
+    let remove = json!({"session_manage": {
+        "action": "remove", "id_session": session.id(), "session_participants": ["bob"]
+    }});
+    let _ = remote.call(&remove).await;
+    assert!(open(session.address(), &format!("/ws?key={}", session.key("bob"))).await.is_err());
+    assert!(open(session.address(), &format!("/ws?key={}", session.key("ann"))).await.is_ok());
+    let healthy = send(remote.address, Method::GET, "/healthz", &[], String::new()).await;
+    assert_eq!(healthy.status, 200);
+    bystanders.go_on().await;
+}
