@@ -14,7 +14,7 @@ use crate::control::admin::Admin;
 use crate::control::opentera::OpenTera;
 use crate::http::inherited::Inherited;
 use crate::http::origin::Origins;
-use crate::http::serve::serve;
+use crate::http::serve::{Terms, serve};
 use crate::manager::{Manager, StoreError};
 use crate::metrics::Metrics;
 use crate::session::Shared;
@@ -113,6 +113,7 @@ impl App {
         let handshake = shared.config.limits.handshake();
         let front = Arc::new(Front { shared, admin, manager, opentera, health: Health::default() });
         let tls = certificate.clone().map(Tls::new);
+        let terms = Terms { tls, handshake, broken: front.shared.metrics.broken() };
         if let Some(certificate) = certificate.clone() {
             tasks.spawn(certificate.watch(stop.clone()));
         }
@@ -120,7 +121,7 @@ impl App {
         let (stop_listening, connections, answering) = (stop.clone(), tasks.clone(), front.clone());
         tasks.spawn(async move {
             let handle = move |request, peer| answering.clone().handle(request, peer);
-            serve(listener, tls, handshake, &stop_listening, &connections, handle).await;
+            serve(listener, terms, &stop_listening, &connections, handle).await;
         });
         front.health.ready();
         Ok(Self { front, address: local, url, dashboard, certificate, listening, stop, sessions_stop, tasks })

@@ -23,6 +23,7 @@ pub struct Metrics {
     failed_keys: Counter,
     limited: Family<LimitLabel, Counter>,
     held: Gauge,
+    broken: Counter,
     rpc: Family<StatusLabel, Counter>,
 }
 
@@ -95,6 +96,7 @@ impl Metrics {
             failed_keys: Counter::default(),
             limited: Family::default(),
             held: Gauge::default(),
+            broken: Counter::default(),
             rpc: Family::default(),
         };
         let registry = &mut metrics.registry;
@@ -115,6 +117,11 @@ impl Metrics {
             metrics.limited.clone(),
         );
         registry.register("held_bytes", "Messages kept for those who read late or may come back", metrics.held.clone());
+        registry.register(
+            "broken_connections",
+            "TCP connections that ended by what is no HTTP, or in the middle of a request",
+            metrics.broken.clone(),
+        );
         registry.register("rpc", "RPC calls over HTTP, by status", metrics.rpc.clone());
         metrics
     }
@@ -173,6 +180,11 @@ impl Metrics {
     /// What all sessions keep, in bytes, now.
     pub fn held(&self, bytes: usize) {
         self.held.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// The counter of connections that broke.
+    pub fn broken(&self) -> Counter {
+        self.broken.clone()
     }
 
     /// An RPC call over HTTP was answered.

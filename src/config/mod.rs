@@ -256,6 +256,11 @@ impl Limits {
         Duration::from_secs(self.handshake_secs)
     }
 
+    /// What is read of a connection at most, whatever it is: twice what its packets may be. 0: no limit.
+    pub fn raw_bytes_per_second(&self) -> usize {
+        self.bytes_per_second as usize * 2
+    }
+
     /// Silence after which a sign of life is asked for; zero: never.
     pub fn heartbeat(&self) -> Duration {
         Duration::from_secs(self.heartbeat_secs)

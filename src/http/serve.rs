@@ -9,6 +9,7 @@ use crate::tasks::Tasks;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -27,16 +28,20 @@ const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// How long a request under way may go on once the server stops.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
-/// Serves on a bound listener until `stop`. Each connection is a task of `tasks`, ends soon after
-/// `stop`, and has `handshake` for the headers of each request; with `tls`, as long before for that.
-pub async fn serve<H, A>(
-    listener: Arc<TcpListener>,
-    tls: Option<Tls>,
-    handshake: Duration,
-    stop: &CancellationToken,
-    tasks: &Tasks,
-    handle: H,
-) where
+/// On what terms connections are served.
+#[derive(Clone)]
+pub struct Terms {
+    /// Present: they are TLS.
+    pub tls: Option<Tls>,
+    /// The time for the headers of each request, and before that for TLS.
+    pub handshake: Duration,
+    /// Counts those that end by what is no HTTP, or in the middle of a request or of a handshake.
+    pub broken: Counter,
+}
+
+/// Serves on a bound listener until `stop`. Each connection is a task of `tasks`, and ends soon after `stop`.
+pub async fn serve<H, A>(listener: Arc<TcpListener>, terms: Terms, stop: &CancellationToken, tasks: &Tasks, handle: H)
+where
     H: Fn(Request, SocketAddr) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Response> + Send + 'static,
 {
@@ -52,15 +57,17 @@ pub async fn serve<H, A>(
             Ok((stream, peer)) => {
                 // A packet is written whole, so waiting for more to send only costs time.
                 let _ = stream.set_nodelay(true);
-                let (tls, stop, handle) = (tls.clone(), stop.clone(), handle.clone());
+                let (terms, stop, handle) = (terms.clone(), stop.clone(), handle.clone());
                 tasks.spawn(async move {
-                    match tls {
-                        None => connection(stream, peer, handshake, stop, handle).await,
-                        Some(tls) => {
-                            if let Some(stream) = secured(stream, &tls, handshake, &stop).await {
-                                connection(stream, peer, handshake, stop, handle).await;
-                            }
-                        }
+                    let is_whole = match &terms.tls {
+                        None => connection(stream, peer, terms.handshake, stop, handle).await,
+                        Some(tls) => match secured(stream, tls, terms.handshake, &stop).await {
+                            Some(stream) => connection(stream, peer, terms.handshake, stop, handle).await,
+                            None => false,
+                        },
+                    };
+                    if !is_whole {
+                        terms.broken.inc();
                     }
                 });
             }
@@ -96,7 +103,14 @@ async fn secured(
     None
 }
 
-async fn connection<S, H, A>(stream: S, peer: SocketAddr, handshake: Duration, stop: CancellationToken, handle: H)
+/// Whether it ended as a connection should. More than that is of no interest: the client is gone, or was told.
+async fn connection<S, H, A>(
+    stream: S,
+    peer: SocketAddr,
+    handshake: Duration,
+    stop: CancellationToken,
+    handle: H,
+) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request, SocketAddr) -> A,
@@ -114,12 +128,12 @@ where
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    // How it ended is of no interest: the client is gone, or was told.
     tokio::select! {
-        _ = connection.as_mut() => {}
+        end = connection.as_mut() => end.is_ok(),
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let _ = tokio::time::timeout(DRAIN_TIME, connection).await;
+            true
         }
     }
 }

@@ -200,6 +200,7 @@ impl Session {
         let defaults = socketio::Settings::default();
         socketio::Settings {
             message_bytes: limits.easyrtc_bytes,
+            bytes_per_second: limits.raw_bytes_per_second(),
             // It cannot be switched off: clients are told it.
             ping_interval: if limits.heartbeat_secs == 0 { defaults.ping_interval } else { limits.heartbeat() },
             // Those that are closing count here, and must not keep newcomers out.

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::Session;
 use crate::http::Request;
-use crate::http::serve::serve;
+use crate::http::serve::{Terms, serve};
 
 /// How often a port that another program holds is tried again after a restart.
 const RETRY: Duration = Duration::from_secs(1);
@@ -72,6 +72,7 @@ impl Session {
             }
         };
         // Plain: whoever comes from elsewhere comes through the front door or a proxy.
-        serve(listener, None, handshake, &self.stop, &self.tasks, handle).await;
+        let terms = Terms { tls: None, handshake, broken: self.shared.metrics.broken() };
+        serve(listener, terms, &self.stop, &self.tasks, handle).await;
     }
 }

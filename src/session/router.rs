@@ -28,6 +28,7 @@ use crate::wire::socketio::Version;
 pub(super) fn sockjs_settings(limits: &Limits) -> sockjs::Settings {
     sockjs::Settings {
         message_bytes: limits.message_bytes,
+        bytes_per_second: limits.raw_bytes_per_second(),
         heartbeat: limits.heartbeat(),
         ..sockjs::Settings::default()
     }
@@ -139,7 +140,11 @@ impl Session {
             Err(error) => return error.response(),
         };
         let limits = &self.shared.config.limits;
-        let settings = websocket::Settings { message_bytes: limits.message_bytes, heartbeat: limits.heartbeat() };
+        let settings = websocket::Settings {
+            message_bytes: limits.message_bytes,
+            bytes_per_second: limits.raw_bytes_per_second(),
+            heartbeat: limits.heartbeat(),
+        };
         websocket::accept(request, connection, Framing::Raw, settings, &self.tasks)
     }
 

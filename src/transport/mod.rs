@@ -65,6 +65,11 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Hands over bytes that are not text. As [`Endpoint::receive`].
     fn receive_binary(&self, message: &[u8]) -> Duration;
 
+    /// A frame came that carries no message: it counts against the client's rate, as [`Endpoint::receive`].
+    fn count(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The client closes of its own will, or broke the transport's rules: its connection is not lost.
     fn goodbye(&self) {}
 

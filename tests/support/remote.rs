@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::binary::Binary;
 use super::server::{Answer, Started, send};
@@ -24,9 +24,21 @@ impl Remote {
         let call = json!({"session_manage": {
             "action": "start", "id_session": 0, "session_users": ["ann"], "session_participants": ["bob"]
         }});
-        let answer = self.ask(Method::POST, "/rpc/session_manage", call.to_string()).await;
+        let answer = self.call(&call).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         Started { reply: answer.json() }
+    }
+
+    /// Stops a session.
+    #[allow(dead_code, reason = "each test binary uses what it needs of it")]
+    pub async fn stop(&self, id: i64) {
+        let call = json!({"session_manage": {"action": "stop", "id_session": id}});
+        assert_eq!(self.call(&call).await.status, 200);
+    }
+
+    /// An RPC call.
+    pub async fn call(&self, call: &Value) -> Answer {
+        self.ask(Method::POST, "/rpc/session_manage", call.to_string()).await
     }
 
     /// A metric's value, 0 if it is not there.

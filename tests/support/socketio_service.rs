@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use viderehab::http::origin::Origins;
-use viderehab::http::serve::serve;
+use viderehab::http::serve::{Terms, serve};
 use viderehab::http::{Request, Response, text};
 use viderehab::tasks::Tasks;
 use viderehab::transport::socketio::{End, Endpoint, Outgoing, Service, Settings};
@@ -197,7 +197,8 @@ pub async fn host(port: u16, settings: Settings, pause: Duration) -> Hosted {
             let (service, testers, open) = (served.clone(), known.clone(), counted.clone());
             async move { answer(&service, request, &testers, &open, pause).await }
         };
-        serve(listener.into(), None, HANDSHAKE, &stopping, &connections, handle).await;
+        let terms = Terms { tls: None, handshake: HANDSHAKE, broken: Default::default() };
+        serve(listener.into(), terms, &stopping, &connections, handle).await;
     });
     Hosted { address, service, testers, open, tasks, stop }
 }

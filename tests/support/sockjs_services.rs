@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use viderehab::http::origin::Origins;
-use viderehab::http::serve::serve;
+use viderehab::http::serve::{Terms, serve};
 use viderehab::http::{Request, Response, text};
 use viderehab::tasks::Tasks;
 use viderehab::transport::sockjs::{Service, Settings};
@@ -109,7 +109,8 @@ pub async fn host(port: u16, response_bytes: usize) -> Services {
             let services = services.clone();
             async move { answer(&*services, request).await }
         };
-        serve(listener.into(), None, HANDSHAKE, &stopping, &connections, handle).await;
+        let terms = Terms { tls: None, handshake: HANDSHAKE, broken: Default::default() };
+        serve(listener.into(), terms, &stopping, &connections, handle).await;
     });
     Services { address, stop }
 }

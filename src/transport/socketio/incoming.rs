@@ -51,6 +51,12 @@ impl<E: Endpoint> Client<E> {
         pause
     }
 
+    /// A frame of the WebSocket that carries no packet.
+    pub(super) fn count(&self) -> Duration {
+        let endpoint = self.state().phase.endpoint().cloned();
+        endpoint.map_or(LEFT_PAUSE, |endpoint| endpoint.spend(0))
+    }
+
     fn answer_ping(&self) {
         let mut state = self.state();
         state.heartbeat.heard();

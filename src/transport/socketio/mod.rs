@@ -197,7 +197,11 @@ impl<E: Endpoint> Service<E> {
 
     fn socket_settings(&self) -> websocket::Settings {
         // Engine.IO's own heartbeat takes the place of WebSocket's.
-        websocket::Settings { message_bytes: self.settings.message_bytes, heartbeat: Duration::ZERO }
+        websocket::Settings {
+            message_bytes: self.settings.message_bytes,
+            bytes_per_second: self.settings.bytes_per_second,
+            heartbeat: Duration::ZERO,
+        }
     }
 
     /// Makes a connection and its first packet.

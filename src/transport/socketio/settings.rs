@@ -8,6 +8,8 @@ pub struct Settings {
     /// The longest packet or polling body in bytes; a longer one is answered by 413, or closes a
     /// WebSocket with 1009.
     pub message_bytes: usize,
+    /// How many bytes a second are read of a WebSocket; 0: as many as come.
+    pub bytes_per_second: usize,
     /// How often a sign of life is exchanged. It cannot be switched off: clients are told it.
     pub ping_interval: Duration,
     /// How long a sign of life may be overdue.
@@ -26,6 +28,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             message_bytes: 1_000_000,
+            bytes_per_second: 0,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             connect_time: Duration::from_secs(45),

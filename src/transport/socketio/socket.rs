@@ -88,6 +88,10 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
         Duration::ZERO
     }
 
+    fn count(&self) -> Duration {
+        self.client.count()
+    }
+
     fn take(&self, _form: Form, into: &mut Vec<Text>) -> Option<Close> {
         let mut stage = self.stage();
         match &mut *stage {

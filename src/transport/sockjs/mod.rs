@@ -63,6 +63,8 @@ pub struct Settings {
     pub response_bytes: usize,
     /// The longest message; a longer one is answered by 413, or closes a WebSocket with 1009.
     pub message_bytes: usize,
+    /// How many bytes a second are read of a WebSocket; 0: as many as come.
+    pub bytes_per_second: usize,
     /// How long a receiver may be silent before a sign of life; zero: for ever.
     pub heartbeat: Duration,
     /// How long a session lives without a receiver.
@@ -80,6 +82,7 @@ impl Default for Settings {
             cookie_needed: false,
             response_bytes: 128 * 1024,
             message_bytes: 256 * 1024,
+            bytes_per_second: 0,
             heartbeat: Duration::from_secs(25),
             disconnect_delay: Duration::from_secs(5),
             client_url: Cow::Borrowed("/assets/sockjs.min.js"),
@@ -210,8 +213,11 @@ impl<E: Endpoint> Service<E> {
             *response.body_mut() = http::full("Not a valid websocket request");
             return response;
         }
-        let settings =
-            websocket::Settings { message_bytes: self.settings.message_bytes, heartbeat: self.settings.heartbeat };
+        let settings = websocket::Settings {
+            message_bytes: self.settings.message_bytes,
+            bytes_per_second: self.settings.bytes_per_second,
+            heartbeat: self.settings.heartbeat,
+        };
         match open(carrier) {
             Ok(endpoint) => websocket::accept(request, endpoint, framing, settings, &self.tasks),
             Err(response) => response,

@@ -11,13 +11,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::frame::Frame;
 use crate::transport::{Close, Endpoint, Form};
 use crate::wire::Text;
+
+/// How many bodies of one session are read at once.
+const BODIES: usize = 4;
 
 /// What clients are told at a stop, if the application has nothing to say.
 const RESTART: Close = Close { code: 1012, reason: "service restart" };
@@ -35,6 +38,8 @@ pub(super) struct PolledSession<E> {
     turned: Notify,
     /// Cancelled when the application is let go of: a sender that is being slowed down stops waiting.
     pub(super) gone: CancellationToken,
+    /// Room for bodies that are being read. Clients send one after the other.
+    pub(super) bodies: Semaphore,
 }
 
 struct State<E> {
@@ -81,7 +86,13 @@ impl<E: Endpoint> PolledSession<E> {
     pub(super) fn new(endpoint: E) -> Self {
         let phase = Phase::Open(Arc::new(endpoint));
         let state = State { phase, greeted: false, receivers: 1, idle_since: Instant::now() };
-        Self { state: Mutex::new(state), due: Notify::new(), turned: Notify::new(), gone: CancellationToken::new() }
+        Self {
+            state: Mutex::new(state),
+            due: Notify::new(),
+            turned: Notify::new(),
+            gone: CancellationToken::new(),
+            bodies: Semaphore::new(BODIES),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State<E>> {

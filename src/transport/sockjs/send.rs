@@ -22,10 +22,10 @@ impl<E: Endpoint> Service<E> {
             content_type(&headers).as_str(),
             "" | "text/plain" | "t" | "application/json" | "application/xml" | "text/xml"
         );
-        let accepted = match http::read_body(request.into_body(), self.settings.message_bytes * ENCODED_FACTOR).await {
+        let accepted = match self.body(request, name).await {
             Ok(body) if readable => self.send(&body, name).await,
             Ok(_) => Err(failure(&DecodeError::NoArray.to_string())),
-            Err(error) => Err(error.response()),
+            Err(response) => Err(response),
         };
         let mut response = match accepted {
             Ok(()) => {
@@ -43,10 +43,9 @@ impl<E: Endpoint> Service<E> {
     /// `jsonp_send`: a form's field `d`, or the array itself.
     pub(super) async fn jsonp_send(&self, request: Request, name: &SessionName) -> Response {
         let kind = content_type(request.headers());
-        let body = match http::read_body(request.into_body(), self.settings.message_bytes * ENCODED_FACTOR).await {
+        let body = match self.body(request, name).await {
             Ok(body) => body,
-            Err(error) => {
-                let mut response = error.response();
+            Err(mut response) => {
                 no_cache(response.headers_mut());
                 return response;
             }
@@ -66,6 +65,17 @@ impl<E: Endpoint> Service<E> {
         };
         no_cache(response.headers_mut());
         response
+    }
+
+    /// The body of a request to a session that is there: nobody else may have us keep one.
+    async fn body(&self, request: Request, name: &SessionName) -> Result<Bytes, Response> {
+        let session = self.sessions().get(name).cloned().ok_or_else(not_found)?;
+        let _place = session
+            .bodies
+            .try_acquire()
+            .map_err(|_| http::text(StatusCode::SERVICE_UNAVAILABLE, "too many requests of this session at once\n"))?;
+        let limit = self.settings.message_bytes * ENCODED_FACTOR;
+        http::read_body(request.into_body(), limit).await.map_err(|error| error.response())
     }
 
     /// Hands over the messages of one body, in order, as fast as the application takes them.

@@ -57,6 +57,8 @@ pub enum Framing {
 pub struct Settings {
     /// The longest message in bytes; a longer one closes with 1009.
     pub message_bytes: usize,
+    /// How many bytes a second are read, frames' headers and all; 0: as many as come.
+    pub bytes_per_second: usize,
     /// Silence after which a ping is sent; zero: never.
     pub heartbeat: Duration,
 }
@@ -104,7 +106,13 @@ async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
         .write_buffer_size(64 * 1024)
         .max_message_size(Some(frame_bytes))
         .max_frame_size(Some(frame_bytes));
-    let socket = WebSocketStream::from_partially_read(Intake::new(io), read, Role::Server, Some(config)).await;
+    let socket = WebSocketStream::from_partially_read(
+        Intake::new(io, settings.bytes_per_second),
+        read,
+        Role::Server,
+        Some(config),
+    )
+    .await;
     let mut connection = Connection { socket, endpoint, framing, settings, due: Vec::new() };
     let close = connection.serve().await;
     let Connection { socket, endpoint, .. } = connection;
@@ -253,7 +261,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
                 Framing::Raw | Framing::EngineIo => Received::Pause(self.endpoint.receive_binary(&bytes)),
                 Framing::SockJs => Received::End(Some(BROKEN_FRAMING)),
             },
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Received::Pause(Duration::ZERO),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Received::Pause(self.endpoint.count()),
             // The library answers a close frame by itself when it is polled once more.
             Some(Ok(Message::Close(frame))) => {
                 if frame.is_none_or(|frame| GOODBYES.contains(&frame.code.into())) {

@@ -1,0 +1,270 @@
+//! Who may what: foreign pages, participants, forged names and addresses.
+
+use hyper::Method;
+use serde_json::json;
+
+use super::bystanders::Bystanders;
+use super::scene::{self, Scene, is_over, raw};
+use super::server::{config, packet, send, start};
+
+/// Cross-site WebSocket: with the victim's cookie, or key, by every carrier that a browser has.
+#[tokio::test]
+async fn foreign_pages() {
+    let mut scene = Scene::begin("").await;
+    let (key, port) = (scene.key.clone(), scene.address.port());
+    let cookie = format!("viderehab_{port}={key}");
+    let host = scene.address.to_string();
+    let own = format!("http://{host}");
+    let upgrade: Vec<(&str, &str)> = vec![
+        ("upgrade", "websocket"),
+        ("connection", "Upgrade"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let carriers: Vec<(Method, String, bool)> = vec![
+        (Method::GET, "/ws".into(), true),
+        (Method::GET, "/echo/websocket".into(), true),
+        (Method::GET, "/echo/0/@/websocket".into(), true),
+        (Method::POST, "/echo/0/@/xhr".into(), false),
+        (Method::POST, "/echo/0/@/xhr_streaming".into(), false),
+        (Method::GET, "/echo/0/@/eventsource".into(), false),
+        (Method::GET, "/echo/0/@/jsonp?c=x".into(), false),
+        (Method::GET, "/echo/0/@/htmlfile?c=x".into(), false),
+        (Method::GET, format!("/websocket/{port}/?EIO=4&transport=websocket"), true),
+        (Method::GET, format!("/websocket/{port}/?EIO=4&transport=polling"), false),
+        (Method::GET, format!("/websocket/{port}/?EIO=3&transport=polling"), false),
+    ];
+    for (number, (method, path, is_upgrade)) in carriers.iter().enumerate() {
+        for (origin, may) in
+            [(Some("https://evil.example"), false), (Some("null"), false), (Some(&*own), true), (None, true)]
+        {
+            let path = path.replace('@', &format!("s{number}{}", origin.map_or(0, str::len)));
+            let mut headers = vec![("cookie", &*cookie)];
+            headers.extend(origin.map(|origin| ("origin", origin)));
+            if *is_upgrade {
+                headers.extend(&upgrade);
+            }
+            let status = scene::status(scene.address, method, &path, &headers).await;
+            let opened = matches!(status, 200 | 101);
+            assert_eq!(opened, may, "{path} from {origin:?}: {status}");
+        }
+        scene.bystanders.go_on().await;
+    }
+    scene.end(&[]).await;
+}
+
+/// Missing authorisation (CVE-2026-45266), false identity, guessable ids.
+#[tokio::test]
+async fn what_a_participant_may_not() {
+    let scene = Scene::begin("").await;
+    let other = scene.remote.session().await;
+    let (participant, user) = (scene.session.key("bob"), scene.session.key("ann"));
+    let status =
+        async |address, path: String| send(address, Method::GET, &path, &[], String::new()).await.status.as_u16();
+    // A key opens its own role's page and its own session, and commands nothing.
+    let page = async |page: &str, key: &str| {
+        send(scene.address, Method::GET, &format!("/{page}?key={key}"), &[], String::new()).await.text()
+    };
+    assert!(page("participants", &participant).await.contains("assets/call/main.js"), "its own page");
+    assert!(!page("users", &participant).await.contains("assets/call/main.js"), "the users' page");
+    assert!(!page("participants", &user).await.contains("assets/call/main.js"), "the participants' page");
+    assert_eq!(status(other.address(), format!("/ws?key={user}")).await, 401, "another session's key");
+    for key in [&participant, &user] {
+        let bearer = format!("Bearer {key}");
+        for (method, path) in [(Method::GET, "/api/sessions"), (Method::POST, "/rpc/session_manage")] {
+            let body = json!({"session_manage": {"action": "stop", "id_session": scene.session.id()}}).to_string();
+            let answer = send(scene.remote.address, method, path, &[("authorization", &bearer)], body).await;
+            assert_eq!(answer.status, 401, "{path}");
+        }
+    }
+    // Under another's name, in another room, or before joining, a packet reaches nobody.
+    let mut ann = scene.session.open(&user).await;
+    let mut bob = scene.session.open(&participant).await;
+    for event in ["broadcast", "ping", "disconnect"] {
+        bob.say(packet(event, "U2", "main", json!("x"))).await;
+        assert_eq!(bob.hear().await["Header"]["Event"], "error", "{event} before connect");
+    }
+    ann.join("U1", "main").await;
+    bob.join("U2", "main").await;
+    assert_eq!(ann.heard().await, "connect U2 false");
+    for (name, room) in [("U1", "main"), ("U2", "other"), ("", "main"), ("U2 ", "main"), ("u2", "main")] {
+        for event in ["broadcast", "ping", "disconnect"] {
+            bob.say(packet(event, name, room, json!("x"))).await;
+            assert_eq!(bob.hear().await["Header"]["Event"], "error", "{event} as {name} in {room}");
+        }
+    }
+    ann.hears_nothing().await;
+    scene.end(&["viderehab_packets_total{verdict=\"refused\"}"]).await;
+}
+
+/// Guessable ids (CVE-2017-16031). Whatever opens something is 22 letters and digits of the system's random source.
+#[tokio::test]
+async fn ids_that_are_guessed() {
+    let scene = Scene::begin("[limits]\npeers = 0\n").await;
+    let (mut keys, mut tokens) = (Vec::new(), Vec::new());
+    for _ in 0..40 {
+        let session = scene.remote.session().await;
+        keys.extend(["ann", "bob"].map(|who| session.key(who)));
+        keys.extend(["users", "participants", "devices"].map(|role| session.role_key(role)));
+        for _ in 0..2 {
+            let mut peer = session.open(&session.role_key("users")).await;
+            peer.say(json!({"Header": {"Event": "resume"}, "Payload": {}}).to_string()).await;
+            tokens.push(peer.hear().await["Payload"]["token"].as_str().unwrap().to_owned());
+        }
+        scene.remote.stop(session.id()).await;
+    }
+    for (what, mut all) in [("keys", keys), ("resume tokens", tokens)] {
+        let count = all.len();
+        assert!(
+            all.iter().all(|one| one.len() == 22 && one.bytes().all(|byte| byte.is_ascii_alphanumeric())),
+            "{what}"
+        );
+        let letters: Vec<u8> = all.iter().flat_map(|one| one.bytes()).collect();
+        // Twenty-eight of each of 62 at least: far more or less of one is no chance.
+        let expected = letters.len() / 62;
+        for letter in (b'0'..=b'9').chain(b'a'..=b'z').chain(b'A'..=b'Z') {
+            let found = letters.iter().filter(|other| **other == letter).count();
+            assert!((expected / 4..expected * 3).contains(&found), "{what}: {found} times {}", char::from(letter));
+        }
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count, "{what}: no two are the same");
+        let alike =
+            |one: &str, other: &str| one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+        assert!(all.windows(2).all(|pair| alike(&pair[0], &pair[1]) < 6), "{what}: no two begin alike");
+    }
+    // A peer's number is no secret, and opens nothing: it is in no address and in no packet that is obeyed.
+    scene.end(&[]).await;
+}
+
+/// Kicked and back: by every way in, on a new socket, by a resume, and after a restart.
+#[tokio::test]
+async fn a_removed_key_again() {
+    let data = std::env::temp_dir().join(format!("viderehab-kicked-{}", std::process::id()));
+    let mut settings = config();
+    settings.server.data_dir = data.display().to_string();
+    let mut server = start(settings.clone()).await;
+    let mut bystanders = Bystanders::meet(&server.session().await).await;
+    let session = server
+        .started(json!({"action": "start", "id_session": 0, "creator_uuid": "ann", "session_users": ["ann"], "session_participants": ["bob"]}))
+        .await;
+    let (ann, bob, port) = (session.key("ann"), session.key("bob"), session.address().port());
+    let resume = |payload: serde_json::Value| json!({"Header": {"Event": "resume"}, "Payload": payload}).to_string();
+    let mut kicked = session.open(&bob).await;
+    kicked.say(resume(json!({}))).await;
+    let token = kicked.hear().await["Payload"]["token"].as_str().unwrap().to_owned();
+    kicked.join("B", "main").await;
+    // Its connection is lost, and its seat held, when it is removed.
+    drop(kicked);
+    server.manage(json!({"action": "remove", "id_session": session.id(), "session_participants": ["bob"]})).await;
+    for round in ["at once", "after a restart"] {
+        for path in [
+            format!("/ws?key={bob}"),
+            format!("/echo/websocket?key={bob}"),
+            format!("/users?key={bob}"),
+            format!("/echo/0/x{}/xhr_streaming?key={bob}", round.len()),
+        ] {
+            let method = if path.contains("xhr") { Method::POST } else { Method::GET };
+            let answer = send(session.address(), method, &path, &[], String::new()).await;
+            assert!(
+                !matches!(answer.status.as_u16(), 101) && !answer.text().contains("assets/call/main.js"),
+                "{path}: {}",
+                answer.text()
+            );
+            assert!(!answer.text().starts_with(&"h".repeat(2048)), "{path} {round}: opened");
+        }
+        let front =
+            send(server.address, Method::GET, &format!("/websocket/{port}/ws?key={bob}"), &[], String::new()).await;
+        assert_eq!(front.status, 401, "{round}");
+        let cookie = format!("viderehab_{port}={bob}");
+        let engine = format!("/websocket/{port}/?EIO=3&transport=polling");
+        assert_eq!(
+            send(session.address(), Method::GET, &engine, &[("cookie", &cookie)], String::new()).await.status,
+            401,
+            "{round}"
+        );
+        // The seat's token is worth nothing under another key.
+        let mut other = session.open(&ann).await;
+        other.say(resume(json!({"token": token, "received": 0}))).await;
+        assert_eq!(other.hear().await["Payload"]["resumed"], false, "{round}");
+        drop(other);
+        bystanders.go_on().await;
+        if round == "at once" {
+            server.app.stop().await;
+            server = start(settings.clone()).await;
+            bystanders = Bystanders::meet(&server.session().await).await;
+        }
+    }
+    server.app.stop().await;
+    std::fs::remove_dir_all(data).unwrap();
+}
+
+/// Proxy headers of somebody who is no proxy change nothing. From elsewhere than the loopback no test can come here:
+/// src/http/address.rs has its own. What a proxy adds last is what counts.
+#[tokio::test]
+async fn a_forged_forwarding_header() {
+    let mut scene = Scene::begin("[limits]\nfailed_keys = 3\n").await;
+    let wrong = async |forwarded: &str| {
+        let headers = [("x-forwarded-for", forwarded)];
+        send(scene.address, Method::GET, "/ws?key=wrong", &headers, String::new()).await.status.as_u16()
+    };
+    for number in 0..3 {
+        assert_eq!(wrong(&format!("192.0.2.{number}, 198.51.100.7")).await, 401);
+    }
+    assert_eq!(wrong("192.0.2.99, 198.51.100.7").await, 429, "the last entry is whom the proxy saw");
+    assert_eq!(wrong("198.51.100.8").await, 401, "somebody else");
+    scene.bystanders.go_on().await;
+    scene.end(&["viderehab_limited_total{limit=\"failed_keys\"}"]).await;
+}
+
+/// Names: as room, as user, as path.
+#[tokio::test]
+async fn names_that_look_like_something_else() {
+    let scene = Scene::begin("[limits]\npackets_per_second = 0\n").await;
+    let (user, participant) = (scene.session.key("ann"), scene.session.key("bob"));
+    let mut ann = scene.session.open(&user).await;
+    let mut bob = scene.session.open(&participant).await;
+    let megabyte = "x".repeat(1 << 20);
+    let names = [
+        "/",
+        "\\",
+        ".",
+        "..",
+        "../..",
+        "%00",
+        "\0",
+        "\u{202e}moor",
+        "\u{200b}",
+        "caf\u{e9}",
+        "cafe\u{301}",
+        "\u{feff}main",
+        "main ",
+        "MAIN",
+        "__proto__",
+    ];
+    for (number, name) in names.iter().enumerate() {
+        // Twins are two: what looks alike to people is not the same name.
+        for other in &names[..number] {
+            assert_ne!(name, other);
+        }
+        ann.join(name, name).await;
+        bob.join("B", name).await;
+        assert_eq!(ann.heard().await, "connect B false", "{name:?}");
+        bob.say(packet("disconnect", "B", name, json!(""))).await;
+        assert_eq!(ann.heard().await, "disconnect B ");
+        ann.say(packet("disconnect", name, name, json!(""))).await;
+        let path: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        for path in
+            [format!("/{path}"), format!("/assets/{path}"), format!("/echo/{path}/{path}/xhr"), format!("/echo/{path}")]
+        {
+            let answer = send(scene.address, Method::GET, &path, &[], String::new()).await;
+            assert!(matches!(answer.status.as_u16(), 400..500 | 200), "{path}: {}", answer.status);
+            assert!(!answer.text().contains("[package]"));
+        }
+    }
+    // A megabyte is more than a packet may be.
+    bob.say(packet("connect", &megabyte, "main", json!(""))).await;
+    assert_eq!(bob.closed().await, 1009);
+    assert!(is_over(raw(scene.address, format!("GET /{megabyte} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await));
+    scene.end(&[]).await;
+}

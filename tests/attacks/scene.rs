@@ -1,0 +1,170 @@
+//! A running program, two people in one of its sessions who want to be left in peace, and a session to attack.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::binary::Binary;
+use super::bystanders::Bystanders;
+use super::remote::Remote;
+use super::server::Started;
+
+/// How long what must come may take.
+const SOON: Duration = Duration::from_secs(5);
+
+/// What an attack may add to the program's memory, in MB, in a debug build.
+const MEGABYTES: u64 = 80;
+
+/// Lines that begin and end sessions are not counted.
+const LINES: usize = 1;
+
+pub struct Scene {
+    pub remote: Remote,
+    pub bystanders: Bystanders,
+    /// The session that is attacked, its address, and a key of it.
+    pub session: Started,
+    pub address: SocketAddr,
+    pub key: String,
+    binary: Binary,
+    memory: u64,
+}
+
+impl Scene {
+    /// `sections`: TOML for what differs from the defaults.
+    pub async fn begin(sections: &str) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_viderehab"));
+        let binary = Binary::start(program, sections, &[]).unwrap();
+        let remote = Remote::of(&binary);
+        let mut bystanders = Bystanders::meet(&remote.session().await).await;
+        bystanders.go_on().await;
+        let session = remote.session().await;
+        let (address, key) = (session.address(), session.role_key("users"));
+        let memory = memory(binary.id());
+        Self { remote, bystanders, session, address, key, binary, memory }
+    }
+
+    /// The processor time that the program has used.
+    pub fn processor_time(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.binary.id())).expect("the program lives").flatten();
+        let used = threads.filter_map(|thread| {
+            let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            stat.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(used.sum())
+    }
+
+    /// Waits until the program has dealt with what was sent: it rests.
+    async fn settle(&self) {
+        let mut before = self.processor_time();
+        loop {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            let now = self.processor_time();
+            if now - before < Duration::from_millis(10) {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    /// The attack is over: the program lives, the bystanders talk, memory is bounded, the log is short, and
+    /// each of these metrics has moved.
+    pub async fn end(mut self, metrics: &[&str]) {
+        self.bystanders.go_on().await;
+        self.settle().await;
+        let used = memory(self.binary.id()).saturating_sub(self.memory);
+        assert!(used < MEGABYTES, "{used} MB more than before");
+        for metric in metrics {
+            assert!(self.remote.metric(metric).await > 0, "{metric} has not moved");
+        }
+        let log = fs::read_to_string(self.binary.files().1).unwrap();
+        let lines = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).count();
+        assert!(lines <= LINES, "{log}");
+        let panics = log.lines().filter(|line| line.contains("panicked")).count();
+        assert_eq!(panics, 0, "{log}");
+    }
+}
+
+fn memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the program lives");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+/// A masked frame.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = match payload.len() {
+        0..126 => vec![0x80 | payload.len() as u8],
+        _ => [&[0x80 | 126], &(payload.len() as u16).to_be_bytes()[..]].concat(),
+    };
+    [&[first], &length[..], &[0; 4], payload].concat()
+}
+
+/// Bytes on a fresh connection; what comes back until the server closes or falls silent.
+pub async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let _ = stream.write_all(bytes).await;
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_millis(200), stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Whether an answer says no, or there is none.
+pub fn is_over(answer: String) -> bool {
+    answer.is_empty() || answer.starts_with("HTTP/1.1 4")
+}
+
+/// An upgraded connection as plain bytes.
+pub async fn upgraded(address: SocketAddr, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(timeout(SOON, stream.read_u8()).await.expect("an answer in time").expect("a whole head"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"), "{path}: {}", String::from_utf8_lossy(&head));
+    stream
+}
+
+/// The close code in what the server sends until it ends the connection; text frames before it are passed over.
+pub async fn close_code(stream: &mut TcpStream) -> Option<u16> {
+    let mut bytes = Vec::new();
+    timeout(SOON, stream.read_to_end(&mut bytes)).await.expect("it is ended in time").ok()?;
+    let mut rest = &bytes[..];
+    while let [first, length, ..] = *rest {
+        let (head, length) = if length == 126 {
+            (4, usize::from(u16::from_be_bytes([rest[2], rest[3]])))
+        } else {
+            (2, usize::from(length))
+        };
+        if first == 0x88 {
+            return Some(u16::from_be_bytes([*rest.get(2)?, *rest.get(3)?]));
+        }
+        rest = rest.get(head + length..)?;
+    }
+    None
+}
+
+/// The status of an answer, whose body may never end.
+pub async fn status(address: SocketAddr, method: &Method, path: &str, headers: &[(&str, &str)]) -> u16 {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = Request::builder().method(method).uri(path).header("host", address.to_string());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::<hyper::body::Bytes>::default()).unwrap();
+    timeout(SOON, sender.send_request(request)).await.expect("in time").expect("an answer").status().as_u16()
+}
