@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::tasks::Tasks;
 use hyper::header::{ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, StatusCode};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::websocket::{self, Framing};
@@ -29,7 +30,7 @@ use crate::http::{self, Request, Response};
 use crate::wire::sockjs::{Polled, Route, callback};
 use clothes::Clothes;
 use headers::{cache, cors, no_cache, sticky};
-use polled::PolledSession;
+use polled::{BODIES, PolledSession};
 
 /// The helper page of the iframe transports, fixed to the byte but for the script's address.
 const IFRAME: &str = r#"<!DOCTYPE html>
@@ -101,6 +102,8 @@ pub struct Service<E> {
     settings: Settings,
     origins: Origins,
     sessions: Mutex<Sessions<E>>,
+    /// Room for bodies that are sent to sessions that are not there.
+    strays: Semaphore,
     tasks: Tasks,
     stop: CancellationToken,
 }
@@ -108,7 +111,7 @@ pub struct Service<E> {
 impl<E: Endpoint> Service<E> {
     /// A service whose tasks run in `tasks` and end at `stop`.
     pub fn new(settings: Settings, origins: Origins, tasks: Tasks, stop: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { settings, origins, sessions: Mutex::default(), tasks, stop })
+        Arc::new(Self { settings, origins, sessions: Mutex::default(), strays: Semaphore::new(BODIES), tasks, stop })
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions<E>> {

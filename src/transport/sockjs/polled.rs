@@ -19,8 +19,8 @@ use super::frame::Frame;
 use crate::transport::{Close, Endpoint, Form};
 use crate::wire::Text;
 
-/// How many bodies of one session are read at once.
-const BODIES: usize = 4;
+/// How many bodies of one session are read at once, and of all together that name a session that is not there.
+pub(super) const BODIES: usize = 4;
 
 /// What clients are told at a stop, if the application has nothing to say.
 const RESTART: Close = Close { code: 1012, reason: "service restart" };

@@ -67,11 +67,12 @@ impl<E: Endpoint> Service<E> {
         response
     }
 
-    /// The body of a request to a session that is there: nobody else may have us keep one.
+    /// A request's body. What is wrong with it is said also where the session is not there, as the original does; but
+    /// of those few are read at once.
     async fn body(&self, request: Request, name: &SessionName) -> Result<Bytes, Response> {
-        let session = self.sessions().get(name).cloned().ok_or_else(not_found)?;
-        let _place = session
-            .bodies
+        let session = self.sessions().get(name).cloned();
+        let places = session.as_ref().map_or(&self.strays, |session| &session.bodies);
+        let _place = places
             .try_acquire()
             .map_err(|_| http::text(StatusCode::SERVICE_UNAVAILABLE, "too many requests of this session at once\n"))?;
         let limit = self.settings.message_bytes * ENCODED_FACTOR;
