@@ -24,7 +24,17 @@ impl Remote {
         let call = json!({"session_manage": {
             "action": "start", "id_session": 0, "session_users": ["ann"], "session_participants": ["bob"]
         }});
-        let answer = self.call(&call).await;
+        self.started(&call).await
+    }
+
+    /// A session for these users.
+    #[allow(dead_code, reason = "each test binary uses what it needs of it")]
+    pub async fn session_of(&self, users: &[String]) -> Started {
+        self.started(&json!({"session_manage": {"action": "start", "id_session": 0, "session_users": users}})).await
+    }
+
+    async fn started(&self, call: &Value) -> Started {
+        let answer = self.call(call).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         Started { reply: answer.json() }
     }

@@ -31,6 +31,21 @@ pub struct Resuming {
     /// How often it came back to its seat, and how often it had to begin anew.
     pub resumed: u64,
     pub anew: u64,
+    /// Why it had to, the last time.
+    pub told: Option<String>,
+    /// A connection that nobody reads any longer, and nobody has closed.
+    dead: Option<WebSocketStream<TcpStream>>,
+}
+
+/// How a connection is lost.
+#[derive(Clone, Copy, Debug)]
+pub enum Loss {
+    /// The system closes it: the process was killed.
+    Closed,
+    /// The peer's system knows nothing of it any longer.
+    Reset,
+    /// Nothing comes any more, and nothing says so: the network is gone.
+    Silent,
 }
 
 impl Resuming {
@@ -47,8 +62,10 @@ impl Resuming {
             arrived: 0,
             resumed: 0,
             anew: 0,
+            told: None,
+            dead: None,
         };
-        client.connect().await;
+        client.come_back().await;
         client.anew = 0;
         let own = client.hear().await;
         assert_eq!((&own["Header"]["Event"], &own["Header"]["UserId"]), (&json!("connect"), &json!(user)));
@@ -78,7 +95,7 @@ impl Resuming {
                 Err(_) => return None,
                 Ok(Some(packet)) => packet,
                 Ok(None) => {
-                    self.connect().await;
+                    self.come_back().await;
                     continue;
                 }
             };
@@ -106,15 +123,19 @@ impl Resuming {
                     self.has_arrived(packet["Payload"].as_u64().unwrap())
                 }
                 Some(packet) => panic!("nothing was expected: {packet}"),
-                None => self.connect().await,
+                None => self.come_back().await,
             }
         }
     }
 
-    /// Loses the connection without a word, and stays away for a while.
-    pub async fn cut(&mut self, away: Duration) {
-        self.socket = None;
-        sleep(away).await;
+    /// Loses the connection without a word, until [`Resuming::come_back`]. What is said meanwhile is kept.
+    pub fn lose(&mut self, how: Loss) {
+        let Some(socket) = self.socket.take() else { return };
+        match how {
+            Loss::Closed => {}
+            Loss::Reset => socket.get_ref().set_zero_linger().expect("a socket can be reset"),
+            Loss::Silent => self.dead = Some(socket),
+        }
     }
 
     async fn send(&mut self, text: String) {
@@ -147,12 +168,16 @@ impl Resuming {
         }
     }
 
-    async fn connect(&mut self) {
+    /// Connects, however long the server is away, and sends what it has not.
+    pub async fn come_back(&mut self) {
         let until = Instant::now() + PATIENCE;
         loop {
             assert!(Instant::now() < until, "{}: the server does not come back", self.user);
             match timeout(Duration::from_secs(10), self.try_connect()).await {
-                Ok(Some(())) => return,
+                Ok(Some(())) => {
+                    self.dead = None;
+                    return;
+                }
                 _ => sleep(Duration::from_millis(20)).await,
             }
         }
@@ -173,6 +198,7 @@ impl Resuming {
             }
         } else {
             self.anew += 1;
+            self.told = answer["reason"].as_str().map(str::to_owned);
             self.token = Some(answer["token"].as_str().unwrap().to_owned());
             (self.received, self.arrived) = (0, 0);
             self.sent = VecDeque::from([self.packet("connect", &json!("{}"))]);
