@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use viderehab::cli::{Arguments, Command, doctor, import, serve, session, upgrade};
@@ -28,7 +30,10 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
-    tracing_subscriber::registry().with(filter).with(lines).with(Forward).init();
+    // More than this of the libraries would be whole packets and headers, with the keys in them.
+    let is_fit =
+        |metadata: &Metadata<'_>| *metadata.level() <= Level::INFO || metadata.target().starts_with("viderehab");
+    tracing_subscriber::registry().with(filter).with(filter_fn(is_fit)).with(lines).with(Forward).init();
     let runtime = tokio::runtime::Runtime::new().expect("the system gives threads and a poller");
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(runtime, config, arguments.config.as_deref()),

@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long the program may take until it is ready.
 const START: Duration = Duration::from_secs(20);
+/// What the two lines are known by that it prints when it is ready.
+const READY: &str = "viderehab ready on ";
+const WITH_TOKEN: &str = "?token=";
 /// Sessions that can run at once.
 const POOL: u16 = 50;
 /// Ports that a pool is sought in: below those that systems hand out by themselves.
@@ -25,6 +29,7 @@ pub struct Binary {
     pub token: String,
     process: Child,
     directory: PathBuf,
+    output: Arc<Mutex<String>>,
 }
 
 impl Binary {
@@ -56,7 +61,8 @@ impl Binary {
             .stderr(log_file)
             .spawn()
             .map_err(|error| failed(&program.display().to_string(), error))?;
-        let mut binary = Binary { url: String::new(), token: String::new(), process, directory };
+        let mut binary =
+            Binary { url: String::new(), token: String::new(), process, directory, output: Arc::default() };
         match binary.wait_until_ready() {
             Ok(()) => Ok(binary),
             Err(reason) => Err(format!("{reason}; its log:\n{}", fs::read_to_string(log).unwrap_or_default())),
@@ -79,13 +85,22 @@ impl Binary {
         (self.directory.join("config.toml"), self.directory.join("log"))
     }
 
+    /// What it printed, but for the two lines that say where it is ready.
+    pub fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
     /// Reads the two lines that the program prints when it is ready.
     fn wait_until_ready(&mut self) -> Result<(), String> {
         let output = self.process.stdout.take().expect("the output was piped just now");
         let (sender, lines) = mpsc::channel();
+        let printed = self.output.clone();
         // Ends with the process. It reads on, so that the program never waits for a reader.
         thread::spawn(move || {
             BufReader::new(output).lines().map_while(Result::ok).for_each(|line| {
+                if !line.starts_with(READY) && !line.contains(WITH_TOKEN) {
+                    *printed.lock().unwrap() += &format!("{line}\n");
+                }
                 let _ = sender.send(line); // only the first two lines are waited for
             })
         });
@@ -94,9 +109,9 @@ impl Binary {
             let line = lines
                 .recv_timeout(until.saturating_duration_since(Instant::now()))
                 .map_err(|_| "the program is not ready".to_owned())?;
-            if let Some(url) = line.strip_prefix("viderehab ready on ") {
+            if let Some(url) = line.strip_prefix(READY) {
                 self.url = url.trim().trim_end_matches('/').to_owned();
-            } else if let Some((_, token)) = line.split_once("?token=") {
+            } else if let Some((_, token)) = line.split_once(WITH_TOKEN) {
                 self.token = token.trim().to_owned();
             }
         }

@@ -51,6 +51,12 @@ impl Remote {
         self.ask(Method::POST, "/rpc/session_manage", call.to_string()).await
     }
 
+    /// The running sessions.
+    #[allow(dead_code, reason = "each test binary uses what it needs of it")]
+    pub async fn list(&self) -> Answer {
+        self.ask(Method::GET, "/api/sessions", String::new()).await
+    }
+
     /// A metric's value, 0 if it is not there.
     pub async fn metric(&self, name: &str) -> u64 {
         let text = self.ask(Method::GET, "/metrics", String::new()).await.text();

@@ -6,7 +6,7 @@ mod https;
 #[path = "redis.rs"]
 mod redis_server;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -136,6 +136,7 @@ struct State {
     faults: Vec<(&'static str, Fault)>,
     /// Only a service token made with this key is taken; empty: any.
     key: String,
+    tokens: HashSet<String>,
 }
 
 impl Rest {
@@ -163,6 +164,12 @@ impl Rest {
     /// What was asked for since the last time.
     pub fn made(&self) -> Vec<Made> {
         std::mem::take(&mut self.state().made)
+    }
+
+    /// Every token that was ever shown.
+    #[allow(dead_code, reason = "each test binary uses what it needs of it")]
+    pub fn tokens(&self) -> Vec<String> {
+        self.state().tokens.iter().cloned().collect()
     }
 
     /// How many sessions are in progress.
@@ -194,6 +201,7 @@ impl State {
     fn done(&mut self, asked: &Asked) -> (u16, Value) {
         let Asked { method, path, authorization, body } = asked;
         let token = authorization.strip_prefix("OpenTera ").unwrap_or_default();
+        self.tokens.insert(token.to_owned());
         let known = viderehab::control::opentera::token::read(token, self.key.as_bytes(), true).is_some();
         if !self.key.is_empty() && !known {
             return (401, json!("Unauthorized"));
