@@ -47,6 +47,14 @@ impl Data {
         files.find(|file| file.extension().is_some_and(|extension| extension == "redb")).expect("a store")
     }
 
+    /// A program of a few lines of shell.
+    fn script(&self, lines: &str) -> PathBuf {
+        let file = self.0.join("program");
+        fs::write(&file, format!("#!/bin/sh\n{lines}")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o700)).unwrap();
+        file
+    }
+
     /// A store with a session in it.
     async fn with_a_session(&self) -> i64 {
         let binary = self.start(Path::new(PROGRAM)).unwrap();
@@ -66,11 +74,15 @@ impl Drop for Data {
 /// The program does not start on this file, says why, and leaves the file as it is but for the
 /// mark that the database puts into the header of one that it tried to repair.
 fn is_refused(data: &Data, what: &str) {
+    is_refused_by(Path::new(PROGRAM), data, what);
+}
+
+fn is_refused_by(program: &Path, data: &Data, what: &str) {
     const HEADER: usize = 64;
     let file = data.file();
     let beyond_the_header = || fs::read(&file).ok().map(|bytes| bytes.get(HEADER..).map(<[u8]>::to_vec));
     let before = beyond_the_header();
-    let said = data.start(Path::new(PROGRAM)).err().unwrap_or_else(|| panic!("{what}: it started"));
+    let said = data.start(program).err().unwrap_or_else(|| panic!("{what}: it started"));
     assert!(said.contains(&file.display().to_string()), "{what}: it names the file: {said}");
     assert!(!said.contains("panicked"), "{what}: {said}");
     assert!(beyond_the_header() == before, "{what}: the file is as it was");
@@ -107,6 +119,20 @@ async fn a_foreign_or_a_spoiled_store() {
     is_refused(&data, "a directory");
 }
 
+/// Root may write what is read-only, unless that right is taken from it.
+#[tokio::test]
+async fn a_read_only_store() {
+    let data = Data::new("read-only");
+    data.with_a_session().await;
+    fs::set_permissions(data.file(), fs::Permissions::from_mode(0o400)).unwrap();
+    let subject = "[ \"$(id -u)\" != 0 ] || set -- setpriv --bounding-set=-dac_override \"$@\"\n";
+    let program = data.script(&format!("set -- '{PROGRAM}' \"$@\"\n{subject}exec \"$@\"\n"));
+    is_refused_by(&program, &data, "read-only");
+    fs::set_permissions(data.file(), fs::Permissions::from_mode(0o600)).unwrap();
+    let binary = data.start(&program).unwrap();
+    assert_eq!(Remote::of(&binary).metric("viderehab_sessions").await, 1);
+}
+
 #[tokio::test]
 async fn an_empty_store_is_a_new_one() {
     let data = Data::new("empty");
@@ -133,9 +159,7 @@ async fn a_full_disk() {
     data.with_a_session().await;
     // Blocks of 512 bytes; a little more than there is.
     let blocks = fs::metadata(data.file()).unwrap().len() / 512 + 64;
-    let bounded = data.0.join("bounded");
-    fs::write(&bounded, format!("#!/bin/sh\ntrap '' XFSZ\nulimit -f {blocks}\nexec '{PROGRAM}' \"$@\"\n")).unwrap();
-    fs::set_permissions(&bounded, fs::Permissions::from_mode(0o700)).unwrap();
+    let bounded = data.script(&format!("trap '' XFSZ\nulimit -f {blocks}\nexec '{PROGRAM}' \"$@\"\n"));
     let binary = data.start(&bounded).unwrap();
     let remote = Remote::of(&binary);
     let session = remote.session().await;

@@ -14,6 +14,8 @@ mod quota;
 mod router;
 pub mod seats;
 mod site;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::collections::HashSet;
