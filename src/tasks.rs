@@ -73,9 +73,10 @@ impl Tasks {
     }
 }
 
-/// A thread for each processor, each with a runtime of its own. A session lives on one of them: its
+/// A thread for every other processor, each with a runtime of its own. A session lives on one of them: its
 /// connections wake each other without waking another thread, which costs more than all else that is
-/// done for a packet. Dropping it ends the threads and what still runs there.
+/// done for a packet. The other half of the processors is left to what is done beside: TLS, HTTP, the store, the
+/// system's network. Dropping it ends the threads and what still runs there.
 pub struct Threads {
     homes: Vec<Handle>,
     next: AtomicUsize,
@@ -89,7 +90,7 @@ impl Threads {
     /// The system has no thread or no poller left.
     pub fn start() -> io::Result<Self> {
         let stop = CancellationToken::new();
-        let count = thread::available_parallelism().map_or(1, usize::from);
+        let count = thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
         let mut homes = Vec::with_capacity(count);
         for number in 0..count {
             let runtime = Builder::new_current_thread().enable_all().build()?;

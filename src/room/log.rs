@@ -81,9 +81,9 @@ impl Log {
         self.entries.iter().skip(passed).map(|entry| entry.message.bytes()).sum()
     }
 
-    /// Moves a cursor on, over at most `most` bytes (but one entry at least), and hands over what is
-    /// for `peer` on the way.
-    pub fn read(&mut self, cursor: &mut Cursor, peer: PeerId, most: usize, mut take: impl FnMut(&Message)) {
+    /// Moves a cursor on, until at least `most` bytes were handed over of what is for `peer` on the way, or all was. Answers
+    /// how many were.
+    pub fn read(&mut self, cursor: &mut Cursor, peer: PeerId, most: usize, mut take: impl FnMut(&Message)) -> usize {
         let mut taken = 0;
         while taken < most && *cursor < self.end() {
             let at = usize::try_from(*cursor - self.first).expect("a reader's cursor is in the log");
@@ -96,6 +96,7 @@ impl Log {
             *cursor += 1;
         }
         self.trim();
+        taken
     }
 
     fn trim(&mut self) {

@@ -36,10 +36,10 @@ struct Held {
 
 impl Message {
     /// The message in a form; rendered once, however often it is asked for.
-    pub fn form(&self, form: Form) -> Text {
+    pub fn form(&self, form: Form) -> &Text {
         match form {
-            Form::Plain => self.0.text.clone(),
-            Form::Quoted => self.0.quoted.get_or_init(|| self.0.quote()).clone(),
+            Form::Plain => &self.0.text,
+            Form::Quoted => self.0.quoted.get_or_init(|| self.0.quote()),
         }
     }
 

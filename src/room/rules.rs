@@ -150,13 +150,13 @@ impl<W> Rooms<W> {
         self.tell(who, text, wake);
     }
 
-    /// Takes what is due to a peer, at most a batch.
-    pub fn take(&mut self, who: PeerId, form: Form, into: &mut Vec<Text>) {
-        let Some(peer) = self.peers.get_mut(&who) else { return };
-        let mut taken = peer.seat.as_mut().map_or(0, |seat| seat.take(form, BATCH_BYTES, into));
+    /// Takes what is due to a peer, at most a batch. Whether there is more.
+    pub fn take(&mut self, who: PeerId, form: Form, hand: &mut dyn FnMut(&Text)) -> bool {
+        let Some(peer) = self.peers.get_mut(&who) else { return false };
+        let mut taken = peer.seat.as_mut().map_or(0, |seat| seat.take(form, BATCH_BYTES, hand));
         let (seat, limit) = (&mut peer.seat, self.limits.log_bytes);
         let mut hand = |message: &Message| {
-            into.push(message.form(form));
+            hand(message.form(form));
             if let Some(seat) = seat {
                 seat.keep(message.clone(), limit);
             }
@@ -168,8 +168,9 @@ impl<W> Rooms<W> {
         }
         if let Some(membership) = &mut peer.membership {
             let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
-            room.log.read(&mut membership.cursor, who, BATCH_BYTES.saturating_sub(taken), hand);
+            taken += room.log.read(&mut membership.cursor, who, BATCH_BYTES.saturating_sub(taken), hand);
         }
+        taken >= BATCH_BYTES
     }
 
     /// The server ends a peer: it leaves its room, is handed nothing more, and is woken to be told.

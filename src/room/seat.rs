@@ -44,14 +44,15 @@ impl Seat {
     }
 
     /// What is due before anything new, and how many bytes that is.
-    pub fn take(&mut self, form: Form, most: usize, into: &mut Vec<Text>) -> usize {
+    pub fn take(&mut self, form: Form, most: usize, hand: &mut dyn FnMut(&Text)) -> usize {
         let mut taken = 0;
-        let aside = [self.answer.take(), self.acknowledgement.take()];
-        into.extend(aside.into_iter().flatten().map(|message| message.form(form)));
+        for aside in [self.answer.take(), self.acknowledgement.take()].into_iter().flatten() {
+            hand(aside.form(form));
+        }
         while taken < most && self.again < self.sent.len() {
             let text = self.sent[self.again].form(form);
             taken += text.len();
-            into.push(text);
+            hand(text);
             self.again += 1;
         }
         taken

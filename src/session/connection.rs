@@ -139,13 +139,18 @@ impl Endpoint for Connection {
         self.said_goodbye.store(true, Ordering::Relaxed);
     }
 
-    fn take(&self, form: Form, into: &mut Vec<Text>) -> Option<Close> {
+    fn take(&self, form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {
+        if !self.line.look() {
+            return None;
+        }
         let mut state = self.session.state();
         // Looked at under the lock: from then on what is due is another connection's.
         if let Some(reason) = self.line.end.get() {
             return Some(close(*reason));
         }
-        state.rooms.take(self.peer(), form, into);
+        if state.rooms.take(self.peer(), form, hand) {
+            self.line.look_again();
+        }
         state.rooms.end_of(self.peer()).map(close)
     }
 
@@ -155,10 +160,10 @@ impl Endpoint for Connection {
 
     async fn changed(&self) {
         let Some(until) = self.keyless_until.filter(|_| !self.session.state().rooms.is_admitted(self.peer())) else {
-            return self.line.changed.notified().await;
+            return self.line.changed().await;
         };
         tokio::select! {
-            () = self.line.changed.notified() => {}
+            () = self.line.changed() => {}
             () = tokio::time::sleep_until(until) => self.expire(),
         }
     }

@@ -298,7 +298,7 @@ impl Endpoint for Client {
     }
 
     async fn changed(&self) {
-        self.line.changed.notified().await;
+        self.line.changed().await;
     }
 
     fn upgraded(&self) {

@@ -39,7 +39,7 @@ fn shared() -> Arc<Shared> {
 
 /// Two sessions on one thread.
 fn neighbours(shared: &Arc<Shared>) -> [Arc<Session>; 2] {
-    let turns = std::thread::available_parallelism().map_or(1, usize::from) as i64;
+    let turns = std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2) as i64;
     let mut sessions = (0..=turns).map(|id| {
         let plan = Plan {
             id,
@@ -82,9 +82,9 @@ impl Member {
             loop {
                 reading.changed().await;
                 let mut texts = Vec::new();
-                let end = reading.take(Form::Plain, &mut texts);
+                let end = reading.take(Form::Plain, &mut |text| texts.push(text.as_str().to_owned()));
                 for text in texts {
-                    let _ = sender.send(text.as_str().to_owned());
+                    let _ = sender.send(text);
                 }
                 if end.is_some() {
                     return;

@@ -73,9 +73,9 @@ pub trait Endpoint: Send + Sync + 'static {
     /// The client closes of its own will, or broke the transport's rules: its connection is not lost.
     fn goodbye(&self) {}
 
-    /// Moves what is due to the client into `into`, in order, at most a batch; `Some` once the
-    /// server ends the connection, after all that was due before. Never blocks.
-    fn take(&self, form: Form, into: &mut Vec<Text>) -> Option<Close>;
+    /// Hands over what is due to the client, in order, at most a batch; `Some` once the
+    /// server ends the connection, after all that was due before. Never blocks. `hand` may not call the endpoint.
+    fn take(&self, form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close>;
 
     /// Whether the server has ended the connection, so that there is no use in waiting for a client
     /// that does not read.

@@ -7,5 +7,6 @@ pub mod socketio;
 pub mod sockjs;
 pub mod text;
 pub mod videre;
+pub mod websocket;
 
 pub use text::{Form, Text};

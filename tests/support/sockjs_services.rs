@@ -44,11 +44,13 @@ impl Endpoint for Tester {
         self.receive(&String::from_utf8_lossy(message))
     }
 
-    fn take(&self, form: Form, into: &mut Vec<Text>) -> Option<Close> {
-        into.extend(self.messages.lock().unwrap().drain(..).map(|message| match form {
-            Form::Plain => Text::from(message),
-            Form::Quoted => sockjs::quote(&message),
-        }));
+    fn take(&self, form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {
+        for message in self.messages.lock().unwrap().drain(..) {
+            match form {
+                Form::Plain => hand(&Text::from(message)),
+                Form::Quoted => hand(&sockjs::quote(&message)),
+            }
+        }
         self.close
     }
 

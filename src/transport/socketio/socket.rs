@@ -92,20 +92,23 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
         self.client.count()
     }
 
-    fn take(&self, _form: Form, into: &mut Vec<Text>) -> Option<Close> {
+    fn take(&self, _form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {
         let mut stage = self.stage();
         match &mut *stage {
             Stage::Trying => return None,
             Stage::Failed => return Some(FOR_NOW),
             Stage::Probed(reply) => {
-                into.extend(reply.take());
+                reply.take().iter().for_each(hand);
                 return None;
             }
-            Stage::Carrying(greeting) => into.extend(greeting.take()),
+            Stage::Carrying(greeting) => greeting.take().iter().for_each(&mut *hand),
             Stage::TakingOver => {}
         }
         drop(stage);
-        self.client.take(true, into)
+        let mut due = Vec::new();
+        let close = self.client.take(true, &mut due);
+        due.iter().for_each(hand);
+        close
     }
 
     fn ended(&self) -> bool {

@@ -53,8 +53,8 @@ impl Endpoint for End {
         Duration::ZERO
     }
 
-    fn take(&self, _form: Form, into: &mut Vec<Text>) -> Option<Close> {
-        into.append(&mut self.0.due.lock().unwrap());
+    fn take(&self, _form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {
+        self.0.due.lock().unwrap().drain(..).for_each(|text| hand(&text));
         *self.0.close.lock().unwrap()
     }
 

@@ -1,10 +1,12 @@
 //! The opening handshake (RFC 6455, 4.2).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hyper::header::{
     CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::{HeaderMap, Method, StatusCode};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use ring::digest;
 
 use crate::http::{self, Request, Response};
 
@@ -42,11 +44,19 @@ pub fn refusal(request: &Request) -> Response {
 /// The answer to an upgrade. Subprotocols and extensions are never accepted.
 pub(super) fn switching(request: &Request) -> Response {
     let key = request.headers().get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
-    let accept = HeaderValue::from_str(&derive_accept_key(key)).expect("base64 is a header value");
+    let accept = HeaderValue::from_str(&accept_of(key)).expect("base64 is a header value");
     let mut response = http::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     response
+}
+
+/// What shows the client that its key has been read (4.2.2).
+fn accept_of(key: &[u8]) -> String {
+    let mut digest = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
+    digest.update(key);
+    digest.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    STANDARD.encode(digest.finish())
 }

@@ -1,97 +1,91 @@
-//! Reading all that has come by one call to the system, with a buffer that connections share.
+//! What a client's frames do, as far as that takes no time.
 
-use std::cell::RefCell;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use super::{BROKEN_FRAMING, Framing, TOO_BIG};
+use crate::transport::{Close, Endpoint};
+use crate::wire::sockjs;
+use crate::wire::websocket::{Incoming, Opcode, frame};
 
-/// What one call reads at most.
-const AT_ONCE_BYTES: usize = 64 * 1024;
+/// The close codes of a client that goes: normal, and its page goes away. Any other is a connection
+/// that somebody between gave up, or that the client itself has found dead.
+const GOODBYES: [u16; 2] = [1000, 1001];
 
-const SECOND: Duration = Duration::from_secs(1);
-
-thread_local! {
-    static SHARED: RefCell<Box<[u8]>> = RefCell::new(vec![0; AT_ONCE_BYTES].into());
+/// Hands what comes to the endpoint.
+pub(super) struct Intake {
+    /// Frames that are due to the client before all else.
+    pub(super) replies: Vec<u8>,
+    framing: Framing,
+    message_bytes: usize,
+    stop: Option<Stop>,
 }
 
-/// A stream whose reads are large, however small the buffers are that they are asked for with: a
-/// connection keeps a small one, and a busy one is not read piece by piece. Keeps what was read and not
-/// yet asked for, and nothing while there is none.
-///
-/// Reads no more than so many bytes a second: rules that count messages do not see a frame that is none, of
-/// which there may be any number.
-pub(super) struct Intake<S> {
-    stream: S,
-    kept: Vec<u8>,
-    given: usize,
-    rate: usize,
-    /// What was read since then.
-    read: usize,
-    since: Instant,
-    rest: Option<Pin<Box<Sleep>>>,
+/// Why no more is taken for now.
+pub(super) enum Stop {
+    /// The client is over its rate.
+    Pause(Duration),
+    /// Likewise, with messages of its last frame still to be received.
+    Later(Duration, Vec<String>),
+    /// It is to be told this, as its last.
+    End(Close),
+    /// It closes, and is answered by this payload.
+    Answer(Vec<u8>),
 }
 
-impl<S> Intake<S> {
-    /// `rate`: bytes a second; 0: as many as come.
-    pub(super) fn new(stream: S, rate: usize) -> Self {
-        Self { stream, kept: Vec::new(), given: 0, rate, read: 0, since: Instant::now(), rest: None }
-    }
-
-    /// Ready when more may be read. The clock is looked at when a second's worth has been.
-    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.rate == 0 || self.read < self.rate {
-            return Poll::Ready(());
+impl Intake {
+    pub(super) fn new(framing: Framing, message_bytes: usize) -> Self {
+        let mut replies = Vec::new();
+        if framing == Framing::SockJs {
+            frame(Opcode::Text, sockjs::OPEN.as_bytes(), &mut replies);
         }
-        let until = self.since + SECOND.mul_f64(self.read as f64 / self.rate as f64);
-        if Instant::now() < until {
-            let rest = self.rest.get_or_insert_with(|| Box::pin(sleep_until(until)));
-            ready!(rest.as_mut().poll(context));
+        Self { replies, framing, message_bytes, stop: None }
+    }
+
+    /// Takes one frame. Whether the next may be taken; if not, [`Intake::stopped`] says why.
+    pub(super) fn take(&mut self, endpoint: &impl Endpoint, incoming: Incoming<'_>) -> bool {
+        let pause = match incoming {
+            Incoming::Text(text) if self.framing == Framing::SockJs => return self.take_array(endpoint, text),
+            Incoming::Binary(_) if self.framing == Framing::SockJs => return self.stop(Stop::End(BROKEN_FRAMING)),
+            Incoming::Text(text) => endpoint.receive(text),
+            Incoming::Binary(bytes) => endpoint.receive_binary(bytes),
+            Incoming::Fragment | Incoming::Pong => endpoint.count(),
+            Incoming::Ping(payload) => {
+                frame(Opcode::Pong, payload, &mut self.replies);
+                endpoint.count()
+            }
+            Incoming::Close { code, payload } => {
+                if code.is_none_or(|code| GOODBYES.contains(&code)) {
+                    endpoint.goodbye();
+                }
+                return self.stop(Stop::Answer(payload.to_vec()));
+            }
+        };
+        pause.is_zero() || self.stop(Stop::Pause(pause))
+    }
+
+    /// SockJS's array of messages.
+    fn take_array(&mut self, endpoint: &impl Endpoint, text: &str) -> bool {
+        let Ok(messages) = sockjs::decode_frame(text) else { return self.stop(Stop::End(BROKEN_FRAMING)) };
+        if messages.iter().any(|message| message.len() > self.message_bytes) {
+            return self.stop(Stop::End(TOO_BIG));
         }
-        (self.read, self.since, self.rest) = (0, Instant::now(), None);
-        Poll::Ready(())
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Intake<S> {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.kept.is_empty() {
-            ready!(this.poll_rest(context));
-            return SHARED.with_borrow_mut(|shared| {
-                let mut all = ReadBuf::new(shared);
-                ready!(Pin::new(&mut this.stream).poll_read(context, &mut all))?;
-                this.read += all.filled().len();
-                let (now, later) = all.filled().split_at(all.filled().len().min(into.remaining()));
-                into.put_slice(now);
-                this.kept.extend_from_slice(later);
-                Poll::Ready(Ok(()))
-            });
+        let mut messages = messages.into_iter();
+        while let Some(message) = messages.next() {
+            let pause = endpoint.receive(&message);
+            if !pause.is_zero() {
+                return self.stop(Stop::Later(pause, messages.collect()));
+            }
         }
-        let rest = &this.kept[this.given..];
-        let now = rest.len().min(into.remaining());
-        into.put_slice(&rest[..now]);
-        this.given += now;
-        if this.given == this.kept.len() {
-            (this.kept, this.given) = (Vec::new(), 0);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Intake<S> {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+        true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    fn stop(&mut self, stop: Stop) -> bool {
+        self.stop = Some(stop);
+        false
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    /// Why the last frame was the last for now.
+    pub(super) fn stopped(&mut self) -> Stop {
+        self.stop.take().unwrap_or(Stop::Pause(Duration::ZERO))
     }
 }

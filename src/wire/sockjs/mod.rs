@@ -9,4 +9,4 @@ mod tests;
 
 pub use decode::{DecodeError, decode_array, decode_frame};
 pub use path::{CallbackError, Polled, Route, callback};
-pub use render::{HEARTBEAT, OPEN, PRELUDE_BYTES, array, close, event, html_head, html_script, jsonp, quote};
+pub use render::{ARRAY, HEARTBEAT, OPEN, PRELUDE_BYTES, array, close, event, html_head, html_script, jsonp, quote};

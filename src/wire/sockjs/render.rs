@@ -51,18 +51,21 @@ pub fn quote(text: &str) -> Text {
     quoted.into()
 }
 
+/// What stands around the messages of an `a` frame.
+pub const ARRAY: (&str, &str) = ("a[", "]");
+
 /// An `a` frame of messages that have been quoted.
 pub fn array(quoted: &[Text]) -> Text {
     let length = quoted.iter().map(|message| message.len() + 1).sum::<usize>();
     let mut frame = String::with_capacity(length + 3);
-    frame.push_str("a[");
+    frame.push_str(ARRAY.0);
     for (at, message) in quoted.iter().enumerate() {
         if at > 0 {
             frame.push(',');
         }
         frame.push_str(message.as_str());
     }
-    frame.push(']');
+    frame.push_str(ARRAY.1);
     frame.into()
 }
 

@@ -282,7 +282,7 @@ impl Session {
             return;
         }
         let mut texts: Vec<Text> = Vec::new();
-        self.core.take(who, Form::Plain, &mut texts);
+        let is_more = self.core.take(who, Form::Plain, &mut |text| texts.push(text.clone()));
         assert!(peer.ended.is_none() || texts.is_empty(), "{who} was ended and is handed something");
         let mut bytes = 0;
         for text in &texts {
@@ -290,6 +290,7 @@ impl Session {
             assert_eq!(due.as_deref(), Some(text.as_str()), "{who} is handed something else than is due");
             bytes += if counts { text.len() } else { 0 };
         }
+        assert!(is_more || !peer.has_due(), "{who} is not told that there is more");
         if bytes < BATCH_BYTES {
             assert!(!peer.has_due(), "{who} is not handed all that is due");
             peer.woken = peer.ended.is_some();

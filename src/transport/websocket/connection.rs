@@ -1,0 +1,223 @@
+//! A connection: one task. It writes all that is due in one go, then waits for whichever comes first: something new
+//! to send, something from the client, or the heartbeat.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep};
+
+use super::intake::{Intake, Stop};
+use super::socket::{Socket, Turn};
+use super::{Framing, Settings};
+use crate::transport::{Close, Endpoint};
+use crate::wire::websocket::{Incoming, Opcode, Violation, frame};
+
+/// How long a client may leave a ping unanswered, as SockJS's original server has it.
+const PONG_TIME: Duration = Duration::from_secs(10);
+
+/// How much of the buffer for frames that connections share is kept from one use to the next.
+const OUTPUT_BYTES: usize = 128 * 1024;
+
+thread_local! {
+    static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How a connection ended.
+pub(super) enum End {
+    /// It is gone: there is nobody to tell.
+    Lost,
+    /// The server ends it, and says why.
+    Closed(Close),
+    /// The client closed, and is answered by its own payload.
+    Answered(Vec<u8>),
+}
+
+/// One client's.
+pub(super) struct Connection<E, S> {
+    socket: Socket<S>,
+    endpoint: E,
+    intake: Intake,
+    framing: Framing,
+    settings: Settings,
+}
+
+/// What a connection waits for.
+enum Event {
+    Due,
+    Came(Turn),
+    Heartbeat,
+}
+
+impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
+    pub(super) fn new(socket: Socket<S>, endpoint: E, framing: Framing, settings: Settings) -> Self {
+        let intake = Intake::new(framing, settings.message_bytes);
+        Self { socket, endpoint, intake, framing, settings }
+    }
+
+    pub(super) fn into_parts(self) -> (Socket<S>, E) {
+        (self.socket, self.endpoint)
+    }
+
+    /// Runs until the connection ends.
+    pub(super) async fn serve(&mut self) -> End {
+        let Err(end) = self.run().await;
+        end
+    }
+
+    async fn run(&mut self) -> Result<Infallible, End> {
+        let mut heartbeat = pin!(tokio::time::sleep(self.next_heartbeat()));
+        let mut awaits_pong = false;
+        loop {
+            self.send_due().await?;
+            match self.event(heartbeat.as_mut()).await {
+                Event::Due => {}
+                Event::Came(turn) => {
+                    awaits_pong = false;
+                    self.came(turn).await?;
+                    push_back(heartbeat.as_mut(), self.next_heartbeat());
+                }
+                Event::Heartbeat if awaits_pong => return Err(End::Closed(self.silence())),
+                Event::Heartbeat => {
+                    awaits_pong = true;
+                    frame(Opcode::Ping, &[], &mut self.intake.replies);
+                    heartbeat.as_mut().reset(Instant::now() + PONG_TIME);
+                }
+            }
+        }
+    }
+
+    /// A pause far away stands for no heartbeat, so that the loop has one shape.
+    fn next_heartbeat(&self) -> Duration {
+        if self.settings.heartbeat.is_zero() { Duration::from_secs(365 * 24 * 3600) } else { self.settings.heartbeat }
+    }
+
+    fn silence(&self) -> Close {
+        match self.framing {
+            Framing::Raw | Framing::EngineIo => Close { code: 4005, reason: "no sign of life" },
+            Framing::SockJs => Close { code: 3000, reason: "No response from heartbeat" },
+        }
+    }
+
+    /// Waits. What has come from the client is taken also when something is due, before that is sent: a busy room must
+    /// not keep a client from being heard, and answers share a write.
+    async fn event(&mut self, mut heartbeat: Pin<&mut Sleep>) -> Event {
+        let Self { socket, endpoint, intake, .. } = self;
+        let mut changed = pin!(endpoint.changed());
+        poll_fn(|context| {
+            let is_due = changed.as_mut().poll(context).is_ready();
+            let mut take = |incoming: Incoming<'_>| intake.take(endpoint, incoming);
+            match socket.poll_receive(context, &mut take) {
+                Poll::Ready(turn) => Poll::Ready(Event::Came(turn)),
+                Poll::Pending if is_due => Poll::Ready(Event::Due),
+                Poll::Pending => heartbeat.as_mut().poll(context).map(|()| Event::Heartbeat),
+            }
+        })
+        .await
+    }
+
+    async fn came(&mut self, turn: Turn) -> Result<(), End> {
+        match turn {
+            Turn::Taken { is_full: false } => {}
+            // The others of this thread hear what was said before there is more.
+            Turn::Taken { is_full: true } => tokio::task::yield_now().await,
+            Turn::Lost => return Err(End::Lost),
+            Turn::Broken(violation) => return Err(self.broken(violation)),
+            Turn::Stopped => match self.intake.stopped() {
+                Stop::Pause(pause) => wait(&self.endpoint, pause).await,
+                Stop::Later(mut pause, messages) => {
+                    for message in messages {
+                        wait(&self.endpoint, pause).await;
+                        pause = self.endpoint.receive(&message);
+                    }
+                    wait(&self.endpoint, pause).await;
+                }
+                Stop::End(close) => return Err(End::Closed(close)),
+                Stop::Answer(payload) => return Err(End::Answered(payload)),
+            },
+        }
+        Ok(())
+    }
+
+    /// A client that breaks the rules would break them again if it came back to where it was.
+    fn broken(&self, violation: Violation) -> End {
+        self.endpoint.goodbye();
+        let (code, reason) = match violation {
+            Violation::Protocol => (1002, "protocol error"),
+            Violation::NotUtf8 => (1007, "text is not UTF-8"),
+            Violation::TooLong => return End::Closed(super::TOO_BIG),
+        };
+        End::Closed(Close { code, reason })
+    }
+
+    /// Sends all that is due, by as few writes as it takes.
+    async fn send_due(&mut self) -> Result<(), End> {
+        loop {
+            if !self.socket.is_clear() {
+                self.flush().await?;
+            }
+            let (was_due, close) = poll_fn(|context| Poll::Ready(self.send_once(context))).await?;
+            if let Some(close) = close {
+                self.flush().await?;
+                return Err(End::Closed(close));
+            }
+            if !was_due {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends one batch of what is due. Whether there was any; and how it ends, after that.
+    fn send_once(&mut self, context: &mut Context<'_>) -> Result<(bool, Option<Close>), End> {
+        let Self { socket, endpoint, intake, framing, .. } = self;
+        OUTPUT.with_borrow_mut(|output| {
+            output.clear();
+            output.append(&mut intake.replies);
+            let close = endpoint.take(framing.form(), &mut |text| framing.append(text, output));
+            let was_due = !output.is_empty();
+            if was_due {
+                socket.send(context, output).map_err(|_| End::Lost)?;
+            }
+            output.shrink_to(OUTPUT_BYTES);
+            Ok((was_due, close))
+        })
+    }
+
+    /// A write to a client that does not read is given up when the server ends the connection.
+    async fn flush(&mut self) -> Result<(), End> {
+        let Self { socket, endpoint, .. } = self;
+        let ended = async {
+            while !endpoint.ended() {
+                endpoint.changed().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            flushed = poll_fn(|context| socket.poll_flush(context)) => flushed.map_err(|_| End::Lost),
+            () = ended => Err(endpoint.take(self.framing.form(), &mut |_| ()).map_or(End::Lost, End::Closed)),
+        }
+    }
+}
+
+/// A client over its rate is not read for a while; a server that ends it is heard all the same.
+async fn wait(endpoint: &impl Endpoint, pause: Duration) {
+    let end = Instant::now() + pause;
+    while !pause.is_zero() && !endpoint.ended() {
+        tokio::select! {
+            () = endpoint.changed() => {}
+            () = tokio::time::sleep_until(end) => return,
+        }
+    }
+}
+
+/// The timer is moved only when that matters: it is dearer to move than to let fire once too often.
+fn push_back(mut timer: Pin<&mut Sleep>, by: Duration) {
+    let wanted = Instant::now() + by;
+    if wanted.saturating_duration_since(timer.deadline()) > Duration::from_secs(1) || timer.deadline() > wanted {
+        timer.as_mut().reset(wanted);
+    }
+}

@@ -1,0 +1,195 @@
+//! Reading frames, in place.
+
+use std::str::from_utf8;
+
+use super::{CONTROL_BYTES, FIN, MASKED, Opcode};
+
+/// What has come, unmasked.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// A whole text message, in one frame or the last of several.
+    Text(&'a str),
+    /// A whole message of anything, likewise.
+    Binary(&'a [u8]),
+    /// A frame of a message that goes on.
+    Fragment,
+    /// To be answered by the same payload.
+    Ping(&'a [u8]),
+    /// A sign of life.
+    Pong,
+    /// The client closes, with this code.
+    Close {
+        /// Absent if it gave none.
+        code: Option<u16>,
+        /// The whole payload, by which it is answered.
+        payload: &'a [u8],
+    },
+}
+
+/// Why no more can be read of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Reserved bits or opcodes, no mask, fragments that make no message, a control frame that is none.
+    #[error("protocol error")]
+    Protocol,
+    /// The message is longer than the limit, or says that it will be.
+    #[error("message too big")]
+    TooLong,
+    /// A text message, or the reason of a close, is not UTF-8. Told as soon as it is certain.
+    #[error("text is not UTF-8")]
+    NotUtf8,
+}
+
+/// Reads the frames of one client; keeps the beginning of a message that comes in several.
+#[derive(Debug)]
+pub struct Reader {
+    limit: usize,
+    /// What is being put together, if anything is, and whether it is text.
+    message: Vec<u8>,
+    is_text: Option<bool>,
+    /// How much of the text is known to be UTF-8.
+    checked: usize,
+}
+
+/// What stands before a payload.
+struct Header {
+    is_final: bool,
+    opcode: Opcode,
+    key: [u8; 4],
+    /// Its own length.
+    length: usize,
+    payload: usize,
+}
+
+impl Reader {
+    /// For messages of at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, message: Vec::new(), is_text: None, checked: 0 }
+    }
+
+    /// Reads the frame at the beginning of `input`, which it unmasks in place; answers what has come, and how long the
+    /// frame was. `None`: there is more of it to come. What is wrong with a frame is said as soon as its first bytes are
+    /// there; after that nothing more can be read.
+    ///
+    /// # Errors
+    /// See [`Violation`].
+    pub fn read<'a>(&'a mut self, input: &'a mut [u8]) -> Result<Option<(Incoming<'a>, usize)>, Violation> {
+        if self.is_text.is_none() && self.message.capacity() > 0 {
+            // The message that was handed over the last time.
+            self.message = Vec::new();
+        }
+        let Some(header) = self.header(input)? else { return Ok(None) };
+        let length = header.length + header.payload;
+        let Some(payload) = input.get_mut(header.length..length) else { return Ok(None) };
+        unmask(payload, header.key);
+        let incoming =
+            if header.opcode.is_control() { control(header.opcode, payload)? } else { self.data(&header, payload)? };
+        Ok(Some((incoming, length)))
+    }
+
+    fn header(&self, input: &[u8]) -> Result<Option<Header>, Violation> {
+        let [first, rest @ ..] = input else { return Ok(None) };
+        if first & 0x70 != 0 {
+            return Err(Violation::Protocol);
+        }
+        let (is_final, opcode) = (first & FIN != 0, Opcode::of(first & 0x0f).ok_or(Violation::Protocol)?);
+        let is_expected = match opcode {
+            Opcode::Continuation => self.is_text.is_some(),
+            Opcode::Text | Opcode::Binary => self.is_text.is_none(),
+            Opcode::Close | Opcode::Ping | Opcode::Pong => is_final,
+        };
+        let [second, rest @ ..] = rest else { return if is_expected { Ok(None) } else { Err(Violation::Protocol) } };
+        let short = usize::from(second & !MASKED);
+        if !is_expected || second & MASKED == 0 || opcode.is_control() && short > CONTROL_BYTES {
+            return Err(Violation::Protocol);
+        }
+        let (payload, rest) = match short {
+            126 => match rest.split_first_chunk::<2>() {
+                Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest),
+                None => return Ok(None),
+            },
+            127 => match rest.split_first_chunk::<8>() {
+                Some((length, rest)) => (u64::from_be_bytes(*length), rest),
+                None => return Ok(None),
+            },
+            _ => (short as u64, rest),
+        };
+        let payload = usize::try_from(payload).ok().filter(|length| *length <= self.limit - self.message.len());
+        let payload = payload.or_else(|| opcode.is_control().then_some(short)).ok_or(Violation::TooLong)?;
+        let Some((key, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+        Ok(Some(Header { is_final, opcode, key: *key, length: input.len() - rest.len(), payload }))
+    }
+
+    fn data<'a>(&'a mut self, header: &Header, payload: &'a [u8]) -> Result<Incoming<'a>, Violation> {
+        let is_text = self.is_text.unwrap_or(header.opcode == Opcode::Text);
+        if header.is_final && header.opcode != Opcode::Continuation {
+            return whole(is_text, payload);
+        }
+        self.message.extend_from_slice(payload);
+        if is_text {
+            self.check(header.is_final)?;
+        }
+        if !header.is_final {
+            self.is_text = Some(is_text);
+            return Ok(Incoming::Fragment);
+        }
+        (self.is_text, self.checked) = (None, 0);
+        whole(is_text, &self.message)
+    }
+
+    /// Whether what there is of a text can be UTF-8; a character may be cut at its end, unless it is the last.
+    fn check(&mut self, is_whole: bool) -> Result<(), Violation> {
+        match from_utf8(&self.message[self.checked..]) {
+            Ok(text) => self.checked += text.len(),
+            Err(error) if error.error_len().is_some() || is_whole => return Err(Violation::NotUtf8),
+            Err(error) => self.checked += error.valid_up_to(),
+        }
+        Ok(())
+    }
+}
+
+fn whole(is_text: bool, message: &[u8]) -> Result<Incoming<'_>, Violation> {
+    match is_text {
+        true => from_utf8(message).map(Incoming::Text).map_err(|_| Violation::NotUtf8),
+        false => Ok(Incoming::Binary(message)),
+    }
+}
+
+fn control(opcode: Opcode, payload: &[u8]) -> Result<Incoming<'_>, Violation> {
+    match opcode {
+        Opcode::Ping => return Ok(Incoming::Ping(payload)),
+        Opcode::Pong => return Ok(Incoming::Pong),
+        _ => {}
+    }
+    let code = match payload {
+        [] => None,
+        [_] => return Err(Violation::Protocol),
+        [high, low, reason @ ..] => {
+            let code = u16::from_be_bytes([*high, *low]);
+            if !may_be_sent(code) {
+                return Err(Violation::Protocol);
+            }
+            from_utf8(reason).map_err(|_| Violation::NotUtf8)?;
+            Some(code)
+        }
+    };
+    Ok(Incoming::Close { code, payload })
+}
+
+/// Whether a close frame may have this code (7.4, with what was registered since).
+fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+/// Eight bytes at a time, which compilers make into what the processor has for it.
+fn unmask(payload: &mut [u8], key: [u8; 4]) {
+    let [a, b, c, d] = key;
+    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let (eights, rest) = payload.as_chunks_mut::<8>();
+    for eight in eights {
+        *eight = (u64::from_ne_bytes(*eight) ^ wide).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
+        *byte ^= key;
+    }
+}
