@@ -9,8 +9,9 @@ mod socket;
 use std::time::Duration;
 
 use crate::tasks::Tasks;
+use hyper::upgrade::Parts;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -24,7 +25,7 @@ use crate::http::{Request, Response};
 use crate::wire::websocket::{self as wire, Opcode, Reader};
 use crate::wire::{Text, sockjs};
 
-/// How long a closing connection waits for the client's own close frame.
+/// How long a closing connection waits for the client to take what it is told, and to close.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// What SockJS closes a framed WebSocket with when a text is no array of strings.
@@ -108,13 +109,19 @@ pub fn accept<E: Endpoint>(
         let Ok(upgraded) = upgrade.await else { return };
         // The plain socket underneath is cheaper to drive than hyper's wrapper around it.
         match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => {
-                let stream = parts.io.into_inner();
+            Ok(Parts { io, read_buf, .. }) => {
+                let stream = io.into_inner();
                 let stream = if elsewhere { own.adopt(stream) } else { Ok(stream) };
                 let Ok(stream) = stream else { return };
-                run(stream, parts.read_buf.to_vec(), endpoint, framing, settings).await;
+                let read = read_buf.to_vec();
+                // As large as headers may be: not to be kept for as long as the connection lasts.
+                drop(read_buf);
+                run(stream, read, endpoint, framing, settings).await;
             }
-            Err(upgraded) => run(TokioIo::new(upgraded), Vec::new(), endpoint, framing, settings).await,
+            // Apart, so that the others' tasks are no larger for it.
+            Err(upgraded) => {
+                Box::pin(run(TokioIo::new(upgraded), Vec::new(), endpoint, framing, settings)).await;
+            }
         }
     });
     response
@@ -146,17 +153,6 @@ async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
             frame
         }
     };
-    let (stream, unsent) = socket.end(&last_words);
     // A client that is gone, or does not read, is not told.
-    let _ = timeout(CLOSE_TIME, say_goodbye(stream, &unsent)).await;
-}
-
-/// Tells the client why, then reads on for a little and throws away what comes: a socket that is
-/// dropped with bytes unread takes the close frame with it.
-async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, unsent: &[u8]) -> std::io::Result<()> {
-    stream.write_all(unsent).await?;
-    stream.shutdown().await?;
-    let mut unread = [0; 1024];
-    while stream.read(&mut unread).await? > 0 {}
-    Ok(())
+    let _ = timeout(CLOSE_TIME, socket.say_goodbye(&last_words)).await;
 }

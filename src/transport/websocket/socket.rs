@@ -1,11 +1,12 @@
 //! A socket's bytes: read with a buffer that connections share, and written at once as far as they go.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::meter::Meter;
 use crate::wire::websocket::{Incoming, Reader, Violation};
@@ -135,11 +136,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Adds last words to what is still to be written, and gives back both.
-    pub(super) fn end(mut self, last_words: &[u8]) -> (S, Vec<u8>) {
+    /// Sends the last that is sent, then reads on and throws away what comes, until the client closes: a socket that is
+    /// dropped with bytes unread takes the close frame with it.
+    pub(super) async fn say_goodbye(mut self, last_words: &[u8]) -> io::Result<()> {
         self.unsent.extend_from_slice(last_words);
-        self.unsent.drain(..self.sent);
-        (self.stream, self.unsent)
+        self.is_unflushed = true;
+        poll_fn(|context| self.poll_flush(context)).await?;
+        self.stream.shutdown().await?;
+        poll_fn(|context| self.poll_discard(context)).await
+    }
+
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        INPUT.with_borrow_mut(|input| {
+            loop {
+                let mut input = ReadBuf::new(input);
+                ready!(Pin::new(&mut self.stream).poll_read(context, &mut input))?;
+                if input.filled().is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
     }
 }
 
