@@ -54,7 +54,7 @@ fn neighbours(shared: &Arc<Shared>) -> [Arc<Session>; 2] {
         Session::new(plan, shared.clone())
     });
     let first = sessions.next().unwrap();
-    [first, sessions.last().unwrap()]
+    [first, sessions.next_back().unwrap()]
 }
 
 fn packet(event: &str, user: &str, payload: &str) -> String {

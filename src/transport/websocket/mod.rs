@@ -68,7 +68,7 @@ impl Framing {
         let mut frames = Vec::new();
         let Close { mut code, mut reason } = close;
         if self == Self::SockJs && close != BROKEN_FRAMING {
-            wire::frame(Opcode::Text, sockjs::close(code, reason).as_str().as_bytes(), &mut frames);
+            wire::frame(Opcode::Text, sockjs::close(code, reason).as_bytes(), &mut frames);
             (code, reason) = (1000, "Normal closure");
         }
         if close == socketio::FOR_GOOD {
