@@ -83,7 +83,7 @@ impl App {
         let address = config.server.listen;
         let failed = |error| StartError::Listen { address, error };
         let certificate = config.server.tls.as_ref().map(Certificate::open).transpose()?.map(Arc::new);
-        let listener = Arc::new(inherited.bind(address).await.map_err(failed)?);
+        let listener = Arc::new(inherited.bind(address).map_err(failed)?);
         let local = listener.local_addr().map_err(failed)?;
         let base = config.public_base(local.port());
 

@@ -116,10 +116,11 @@ async fn without_descriptors_those_who_are_there_go_on_and_others_wait() {
     let mut bystanders = Bystanders::meet(&remote.session().await).await;
     let session = remote.session().await;
     let mut all = Vec::new();
-    for number in 0..300 {
+    for number in 0..600 {
         // The system accepts for the server, which accepts when it can.
         let address = if number % 2 == 0 { session.address() } else { remote.address };
-        all.push(TcpStream::connect(address).await.unwrap());
+        let connected = tokio::time::timeout(Duration::from_millis(900), TcpStream::connect(address)).await;
+        all.push(connected.expect("the queue has room").unwrap());
     }
     let bob = session.key("bob");
     let mut waiting = Box::pin(session.open(&bob));

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 
+use super::serve::bind;
+
 /// The sockets that nobody has asked for yet.
 #[derive(Clone, Debug, Default)]
 pub struct Inherited(Arc<Mutex<Vec<std::net::TcpListener>>>);
@@ -31,13 +33,13 @@ impl Inherited {
     ///
     /// # Errors
     /// The system's: the address is taken, or not ours.
-    pub async fn bind(&self, address: SocketAddr) -> io::Result<TcpListener> {
+    pub fn bind(&self, address: SocketAddr) -> io::Result<TcpListener> {
         let found = {
             let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let is_it = |listener: &std::net::TcpListener| listener.local_addr().is_ok_and(|own| own == address);
             listeners.iter().position(is_it).map(|at| listeners.swap_remove(at))
         };
-        let Some(listener) = found else { return TcpListener::bind(address).await };
+        let Some(listener) = found else { return bind(address) };
         listener.set_nonblocking(true)?;
         TcpListener::from_std(listener)
     }

@@ -1,6 +1,7 @@
 //! Accepting connections and serving HTTP/1.1 on them: the same for the manager and every session.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::{Request, Response};
@@ -21,12 +22,28 @@ use crate::tls::Tls;
 const HEADER_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
 
+/// How many connections may wait to be accepted, where the system (net.core.somaxconn) allows it. After a restart all
+/// clients come back at once, and one that finds the queue full tries again only a second later.
+const BACKLOG: u32 = 1024;
+
 /// How long accepting pauses when the system has no descriptor left, and how seldom that is told.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a request under way may go on once the server stops.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// Listens on an address.
+///
+/// # Errors
+/// The system's: the address is taken, or not ours.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port whose last connections still linger is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// On what terms connections are served.
 #[derive(Clone)]
@@ -83,8 +100,8 @@ where
     }
 }
 
-fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 

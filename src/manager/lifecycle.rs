@@ -143,7 +143,7 @@ impl Lifecycle {
                 record.run = None;
             }
         }
-        let (lease, listener) = self.pool.take().await.ok_or(ActionError::NoPort)?;
+        let (lease, listener) = self.pool.take().ok_or(ActionError::NoPort)?;
         record.begin(lease.port, self.shared_key());
         record.event(event_type::START, None);
         let record = Arc::new(record);

@@ -102,7 +102,7 @@ impl Lifecycle {
         for other in replaced.map(|(other, _)| *other).collect::<Vec<_>>() {
             self.end_media(other).await?;
         }
-        let (lease, listener) = self.pool.take().await.ok_or(ActionError::NoPort)?;
+        let (lease, listener) = self.pool.take().ok_or(ActionError::NoPort)?;
         record.begin(lease.port, self.shared_key());
         let record = Arc::new(record);
         self.put(record.clone()).await?;

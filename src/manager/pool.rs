@@ -45,12 +45,12 @@ impl Pool {
 
     /// Takes the next port that can be bound, bound. One that another program holds is passed over
     /// and goes to the end of the queue. `None`: there is none.
-    pub async fn take(&self) -> Option<(Lease, TcpListener)> {
+    pub fn take(&self) -> Option<(Lease, TcpListener)> {
         let tries = self.free().len();
         for _ in 0..tries {
             let port = self.free().pop_front()?;
             let lease = Lease { port, pool: self.clone(), returns: true };
-            match self.bind(port).await {
+            match self.bind(port) {
                 Ok(listener) => return Some((lease, listener)),
                 Err(error) => tracing::warn!(port, %error, "a port of the pool cannot be bound; passed over"),
             }
@@ -62,8 +62,8 @@ impl Pool {
     ///
     /// # Errors
     /// The system's.
-    pub async fn bind(&self, port: u16) -> io::Result<TcpListener> {
-        self.inherited.bind(self.address(port)).await
+    pub fn bind(&self, port: u16) -> io::Result<TcpListener> {
+        self.inherited.bind(self.address(port))
     }
 
     /// Takes a certain port, for a session that had it before the restart.
@@ -112,14 +112,14 @@ mod tests {
     #[tokio::test]
     async fn ports_are_given_in_turn_and_come_back_last() {
         let (pool, first) = pool(3, 0).await;
-        let (one, _) = pool.take().await.unwrap();
+        let (one, _) = pool.take().unwrap();
         assert_eq!(one.port, first);
         drop(one);
-        let (two, _) = pool.take().await.unwrap();
-        let (three, _) = pool.take().await.unwrap();
-        let (again, _) = pool.take().await.unwrap();
+        let (two, _) = pool.take().unwrap();
+        let (three, _) = pool.take().unwrap();
+        let (again, _) = pool.take().unwrap();
         assert_eq!((two.port, three.port, again.port), (first + 1, first + 2, first));
-        assert!(pool.take().await.is_none());
+        assert!(pool.take().is_none());
         drop(three);
         assert_eq!(pool.free_count(), 1);
     }
@@ -128,12 +128,12 @@ mod tests {
     async fn a_port_of_another_program_is_passed_over() {
         let (pool, first) = pool(2, 10).await;
         let other = TcpListener::bind((HERE, first)).await.unwrap();
-        let (lease, _listener) = pool.take().await.unwrap();
+        let (lease, _listener) = pool.take().unwrap();
         assert_eq!(lease.port, first + 1);
-        assert!(pool.take().await.is_none());
+        assert!(pool.take().is_none());
         assert_eq!(pool.free_count(), 1, "the port that could not be bound stays in the pool");
         drop(other);
-        assert_eq!(pool.take().await.unwrap().0.port, first);
+        assert_eq!(pool.take().unwrap().0.port, first);
     }
 
     #[tokio::test]
@@ -142,7 +142,7 @@ mod tests {
         drop(pool.take_port(1));
         assert_eq!(pool.free_count(), 2);
         drop(pool.take_port(first));
-        let (lease, _listener) = pool.take().await.unwrap();
+        let (lease, _listener) = pool.take().unwrap();
         assert_eq!(lease.port, first + 1);
     }
 }

@@ -37,7 +37,7 @@ impl Lifecycle {
             return self.list(id);
         }
         let lease = self.pool.take_port(number);
-        let port = match self.pool.bind(number).await {
+        let port = match self.pool.bind(number) {
             Ok(listener) => Port::Bound(lease, listener),
             Err(error) => {
                 tracing::warn!(session = id, port = number, %error, "the session's port cannot be bound; tried again until it is free");

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::Session;
 use crate::http::Request;
-use crate::http::serve::{Terms, serve};
+use crate::http::serve::{Terms, bind, serve};
 
 /// How often a port that another program holds is tried again after a restart.
 const RETRY: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ impl Session {
             let _released = session.released.clone().drop_guard();
             let _lease = lease;
             while !session.stop.is_cancelled() {
-                if let Ok(listener) = TcpListener::bind(address).await {
+                if let Ok(listener) = bind(address) {
                     tracing::info!(session = session.id, port = session.port, "the port is free again");
                     let listener = session.remember(listener);
                     return session.serve(listener).await;
