@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use viderehab::cli::{Arguments, Command, doctor, import, serve, session, upgrade};
+use viderehab::cli::{Arguments, Command, doctor, import, load, serve, session, upgrade};
 use viderehab::config::{self, Config};
 use viderehab::control::opentera::log::Forward;
 use viderehab::tls::Pair;
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Check => check(&config),
         Command::Upgrade => runtime.block_on(upgrade::run(&config)),
         Command::Doctor => runtime.block_on(doctor::run(&config)),
+        Command::Load(load) => runtime.block_on(load::run(&config, load)),
         Command::Session(command) => runtime.block_on(session::run(&config, command)),
         Command::Import { file } => import(&file),
     }

@@ -1,11 +1,13 @@
-//! One request to a running server.
+//! Requests to a running server.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -14,15 +16,18 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Config, Tls};
+use crate::control::admin;
 use crate::tls::trust;
 
 /// How long the server has to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// Where a running server is, and the token for it.
 pub(super) struct Client {
     address: SocketAddr,
     token: String,
@@ -30,6 +35,18 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// As [`Client::new`], with the token that the configuration or the server's own file has.
+    pub(super) fn with_known_token(config: &Config) -> Result<Self, String> {
+        let token = admin::known_token(config).ok_or_else(|| {
+            let place = Path::new(&config.server.data_dir).join("admin_token");
+            format!(
+                "server.admin_token is empty and there is no {}: is the server's configuration the one given?",
+                place.display()
+            )
+        })?;
+        Self::new(config, token)
+    }
+
     /// For the server that this configuration describes: at the address that it listens on, its
     /// loopback where it listens on all. Over TLS it must show the certificate that is configured.
     pub(super) fn new(config: &Config, token: String) -> Result<Self, String> {
@@ -59,6 +76,49 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<(bool, Value), String> {
+        self.open().await?.ask(method, path, body).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failure> {
+        self.connect().await?.send(method, path, body).await
+    }
+
+    /// A connection for requests one after the other.
+    pub(super) async fn open(&self) -> Result<Calls, String> {
+        self.connect().await.map_err(|problem| format!("the server on {}: {problem}", self.address))
+    }
+
+    async fn connect(&self) -> Result<Calls, Failure> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = match &self.tls {
+            None => handshake(stream).await?,
+            Some((connector, name)) => {
+                let stream = connector.connect(name.clone(), stream).await;
+                handshake(stream.map_err(|error| format!("TLS with server.tls.cert as its certificate: {error}"))?)
+                    .await?
+            }
+        };
+        Ok(Calls { address: self.address, token: self.token.clone(), sender, _connection: connection })
+    }
+}
+
+/// A connection to a running server.
+pub(super) struct Calls {
+    address: SocketAddr,
+    token: String,
+    sender: SendRequest<Full<Bytes>>,
+    /// Does the work that an exchange waits for.
+    _connection: AbortOnDropHandle<()>,
+}
+
+impl Calls {
+    /// As [`Client::post`].
+    pub(super) async fn post(&mut self, path: &str, body: &Value) -> Result<(bool, Value), String> {
+        self.ask(Method::POST, path, body.to_string().into()).await
+    }
+
+    async fn ask(&mut self, method: Method, path: &str, body: Bytes) -> Result<(bool, Value), String> {
         let asked = tokio::time::timeout(ANSWER_TIME, self.send(method, path, body)).await;
         let answered = asked.map_err(|_| "no answer in time".to_owned()).and_then(|answer| {
             let (status, body) = answer.map_err(|error| error.to_string())?;
@@ -68,7 +128,7 @@ impl Client {
         answered.map_err(|problem| format!("the server on {}: {problem}", self.address))
     }
 
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failure> {
+    async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failure> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -76,15 +136,9 @@ impl Client {
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))?;
-        let stream = TcpStream::connect(self.address).await?;
-        match &self.tls {
-            None => exchange(stream, request).await,
-            Some((connector, name)) => {
-                let stream = connector.connect(name.clone(), stream).await;
-                let stream = stream.map_err(|error| format!("TLS with server.tls.cert as its certificate: {error}"))?;
-                exchange(stream, request).await
-            }
-        }
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
     }
 }
 
@@ -100,20 +154,13 @@ fn secured(tls: &Tls, hostname: &str) -> Result<(TlsConnector, ServerName<'stati
     Ok((TlsConnector::from(Arc::new(config)), name))
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Failure>
+/// The end that asks, and the task that does the work.
+async fn handshake<S>(stream: S) -> Result<(SendRequest<Full<Bytes>>, AbortOnDropHandle<()>), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let exchange = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        Ok::<_, Failure>((status, response.into_body().collect().await?.to_bytes()))
-    };
-    // The connection does the work that the exchange waits for.
-    tokio::pin!(connection);
-    tokio::select! {
-        answer = exchange => answer,
-        ended = &mut connection => Err(ended.err().map_or("it closed the connection".into(), Into::into)),
-    }
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Whoever asked is told how it ended.
+    let task = tokio::spawn(async { drop(connection.await) });
+    Ok((sender, AbortOnDropHandle::new(task)))
 }

@@ -3,6 +3,7 @@
 mod client;
 pub mod doctor;
 pub mod import;
+pub mod load;
 pub mod serve;
 pub mod session;
 pub mod upgrade;
@@ -39,6 +40,8 @@ pub enum Command {
     },
     /// Have a running server go on as this binary: its sockets stay open, and no call ends
     Upgrade,
+    /// Drive load at a running server, in sessions that it starts and stops, and print figures
+    Load(load::Load),
     /// Command a running server
     #[command(subcommand)]
     Session(session::SessionCommand),

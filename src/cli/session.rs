@@ -1,6 +1,5 @@
 //! `viderehab session …`: commands a running server over its HTTP RPC.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -8,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use crate::config::Config;
-use crate::control::admin;
 
 /// What to do with a session.
 #[derive(Debug, Subcommand)]
@@ -93,14 +91,7 @@ pub async fn run(config: &Config, command: SessionCommand) -> ExitCode {
 }
 
 async fn answer(config: &Config, command: &SessionCommand) -> Result<(bool, Value), String> {
-    let token = admin::known_token(config).ok_or_else(|| {
-        let place = Path::new(&config.server.data_dir).join("admin_token");
-        format!(
-            "server.admin_token is empty and there is no {}: is the server's configuration the one given?",
-            place.display()
-        )
-    })?;
-    let client = Client::new(config, token)?;
+    let client = Client::with_known_token(config)?;
     let arguments = match command {
         SessionCommand::Start { id, people } => people.arguments("start", *id),
         SessionCommand::Stop { id } => json!({"action": "stop", "id_session": id}),

@@ -1,0 +1,195 @@
+//! What a crowd says, and how that is heard.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::Events;
+
+use super::crowd::{Crowd, Peer};
+use super::packet::{Figures, Template};
+use super::process::cpu_time;
+
+/// How long the last packets may take to arrive.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// How many events are taken from the system at once.
+const EVENTS: usize = 1024;
+
+/// When a peer speaks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// So many packets of each speaker are under way: the next is said when the member after it in its room has heard
+    /// one. The server is as busy as it can be.
+    Window(usize),
+    /// So many packets a second, all speakers together, whatever has been heard.
+    Rate(f64),
+}
+
+/// What a crowd is to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Work {
+    /// Bytes of a packet's Payload.
+    pub bytes: usize,
+    /// When it is said.
+    pub pace: Pace,
+    /// How many members of a room speak; 0: all.
+    pub speakers: usize,
+    /// For how long. What is said in the first tenth of it is not measured.
+    pub time: Duration,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Packets that were heard: each once and each sender's in order, or there is no outcome.
+    pub heard: u64,
+    /// From the first packet that was measured to the last that was heard.
+    pub took: Duration,
+    /// The processor time of the crowd itself meanwhile.
+    pub own_cpu: Duration,
+    /// Nanoseconds from saying to hearing, sorted; those over four seconds count as such.
+    latencies: Vec<u32>,
+}
+
+impl Outcome {
+    /// How long that share of the packets took at most; 0.5 is the median.
+    pub fn latency(&self, share: f64) -> Duration {
+        let at = (self.latencies.len().saturating_sub(1) as f64 * share) as usize;
+        Duration::from_nanos(self.latencies.get(at).copied().unwrap_or(0).into())
+    }
+}
+
+impl Crowd {
+    /// Does the work, and waits until all has been heard. `measured` is called when what is measured begins.
+    ///
+    /// # Errors
+    /// A connection that ends, or a packet that is lost, doubled or out of order.
+    pub fn drive(&mut self, work: &Work, measured: impl FnOnce()) -> io::Result<Outcome> {
+        let mut drive = Drive::new(self, work);
+        drive.run(measured)
+    }
+}
+
+/// A crowd at work.
+struct Drive<'a> {
+    crowd: &'a mut Crowd,
+    templates: Vec<Template>,
+    work: Work,
+    begin: Instant,
+    /// The peers that speak; and who is to do so next, for [`Pace::Rate`].
+    speakers: Vec<usize>,
+    next: usize,
+    /// Who may say one more packet, for [`Pace::Window`].
+    due: Vec<usize>,
+    unheard: u64,
+    heard: u64,
+    latencies: Vec<u32>,
+}
+
+impl<'a> Drive<'a> {
+    fn new(crowd: &'a mut Crowd, work: &Work) -> Self {
+        let speaks = |peer: &Peer| work.speakers == 0 || peer.member < work.speakers;
+        let speakers: Vec<usize> = (0..crowd.len()).filter(|place| speaks(&crowd.peers[*place])).collect();
+        let due = match work.pace {
+            Pace::Window(window) => speakers.iter().flat_map(|place| std::iter::repeat_n(*place, window)).collect(),
+            Pace::Rate(_) => Vec::new(),
+        };
+        let (templates, begin) = (crowd.templates(work.bytes), Instant::now());
+        let work = *work;
+        Self { crowd, templates, work, begin, speakers, next: 0, due, unheard: 0, heard: 0, latencies: Vec::new() }
+    }
+
+    fn run(&mut self, measured: impl FnOnce()) -> io::Result<Outcome> {
+        let warm = self.work.time / 10;
+        let mut measured = Some(measured);
+        let (mut since, mut own_cpu) = (Duration::ZERO, Duration::ZERO);
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let now = self.begin.elapsed();
+            if now >= warm
+                && let Some(measured) = measured.take()
+            {
+                (since, own_cpu) = (now, own_cpu_time());
+                self.heard = 0;
+                self.latencies.clear();
+                measured();
+            }
+            let over = now >= self.work.time;
+            if over && self.unheard == 0 {
+                break;
+            }
+            if now > self.work.time + DRAIN_TIME {
+                return Err(io::Error::other(format!("{} packets were never heard", self.unheard)));
+            }
+            if !over {
+                self.speak(now)?;
+            }
+            self.crowd.poll.poll(&mut events, Some(Duration::from_millis(1)))?;
+            for event in &events {
+                self.hear(event.token().0)?;
+            }
+        }
+        self.latencies.sort_unstable();
+        Ok(Outcome {
+            heard: self.heard,
+            took: self.begin.elapsed() - since,
+            own_cpu: own_cpu_time() - own_cpu,
+            latencies: std::mem::take(&mut self.latencies),
+        })
+    }
+
+    /// Says what is due by now.
+    fn speak(&mut self, now: Duration) -> io::Result<()> {
+        if let Pace::Rate(rate) = self.work.pace {
+            let due = (now.as_secs_f64() * rate) as usize;
+            while self.next < due {
+                self.due.push(self.speakers[self.next % self.speakers.len()]);
+                self.next += 1;
+            }
+        }
+        let mut due = std::mem::take(&mut self.due);
+        for place in &due {
+            let peer = &mut self.crowd.peers[*place];
+            let at = self.begin.elapsed().as_nanos() as u64;
+            let figures = Figures { member: peer.member, number: peer.said, at };
+            self.templates[peer.room].write(figures, &mut peer.unsent);
+            peer.said += 1;
+            self.unheard += self.crowd.rooms[peer.room].members.len() as u64 - 1;
+        }
+        for place in due.drain(..) {
+            self.crowd.peers[place].flush()?;
+        }
+        self.due = due;
+        Ok(())
+    }
+
+    /// Hears what has come to a peer.
+    fn hear(&mut self, place: usize) -> io::Result<()> {
+        let Self { crowd, templates, work, due, unheard, heard, latencies, begin, .. } = self;
+        let Crowd { peers, rooms, buffer, .. } = &mut **crowd;
+        let now = begin.elapsed().as_nanos() as u64;
+        let is_closed_loop = matches!(work.pace, Pace::Window(_));
+        peers[place].receive(buffer, |peer, text| {
+            let Some(Figures { member, number, at }) = templates[peer.room].read(text) else { return Ok(()) };
+            let expected = peer.heard.get_mut(member).ok_or_else(|| io::Error::other("a packet of nobody"))?;
+            if number != *expected {
+                let problem = format!("packet {number} of member {member} came where {expected} was due");
+                return Err(io::Error::other(problem));
+            }
+            *expected += 1;
+            *unheard = unheard.checked_sub(1).ok_or_else(|| io::Error::other("more was heard than said"))?;
+            *heard += 1;
+            latencies.push(u32::try_from(now.saturating_sub(at)).unwrap_or(u32::MAX));
+            let members = &rooms[peer.room].members;
+            if is_closed_loop && peer.member == (member + 1) % members.len() {
+                due.push(members[member]);
+            }
+            Ok(())
+        })?;
+        peers[place].flush()
+    }
+}
+
+fn own_cpu_time() -> Duration {
+    cpu_time(std::process::id()).unwrap_or_default()
+}
