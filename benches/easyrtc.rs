@@ -11,22 +11,24 @@
 mod binary;
 #[path = "support/client.rs"]
 mod client;
-#[path = "support/process.rs"]
-mod process;
+#[path = "support/peer.rs"]
+mod peer;
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use binary::Binary;
 use client::{Pair, Server};
-use process::{Node, cpu_time, machine, memory};
+use peer::{Peer, project, version};
+use viderehab::cli::load::process;
 
 const LIMITS: &str =
     "[limits]\npackets_per_second = 0\nbytes_per_second = 0\nconnections_per_address = 0\npeers = 0\nrooms = 0\n";
 
 /// Pairs of peers, bytes of payload, and how many messages each keeps under way.
-const SHAPES: [(usize, usize, usize); 6] =
-    [(1, 600, 1), (1, 600, 32), (10, 120, 32), (10, 600, 32), (10, 1200, 8), (50, 600, 32)];
+const SHAPES: [(usize, usize, usize); 7] =
+    [(1, 600, 1), (50, 600, 1), (1, 600, 32), (10, 120, 32), (10, 600, 32), (10, 1200, 8), (50, 600, 32)];
 
 struct Measured {
     /// Of the processor per message, with the system's for it.
@@ -41,10 +43,17 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("the system gives threads");
     runtime.block_on(async {
         let ours = Binary::start(Path::new(env!("CARGO_BIN_EXE_viderehab")), LIMITS, &[]).expect("viderehab starts");
-        let node = Node::start();
-        let servers = [Server::of_viderehab(&ours).await, Server::plain(node.address)];
+        let folder = project("tests/e2e");
+        let library = version(&folder, "open-easyrtc");
+        let node = Peer::start(
+            Command::new("node").args(["easyrtc/server.mjs", "."]).current_dir(folder).env("NODE_ENV", "production"),
+        );
+        let address = node.place.strip_prefix("http://").and_then(|url| url.split('/').next()).expect("a URL");
+        let servers = [Server::of_viderehab(&ours).await, Server::plain(address.parse().expect("an address"))];
         let processes = [ours.id(), node.id()];
-        println!("{}, node {}, open-easyrtc {}\n", machine(), node.version, node.library);
+        let node_version = Command::new("node").arg("--version").output().expect("node is installed").stdout;
+        let node_version = String::from_utf8_lossy(&node_version);
+        println!("{}, node {}, open-easyrtc {library}\n", process::machine(), node_version.trim());
         println!("CPU time of the server per relayed message, medians of {rounds} rounds of {messages} messages:\n");
         println!("| pairs | bytes | window | viderehab | open-easyrtc | ratio | p50, p99 ours | p50, p99 theirs |");
         println!("|{}", " --- |".repeat(8));
@@ -69,13 +78,14 @@ fn main() {
                 micros(theirs.p99)
             );
         }
-        println!("\nmemory at the end: viderehab {} MB, node {} MB", memory(processes[0]), memory(processes[1]));
+        let [ours, theirs] = processes.map(|id| process::memory(id).expect("it runs") / (1024 * 1024));
+        println!("\nmemory at the end: viderehab {ours} MB, node {theirs} MB");
     });
 }
 
 async fn measure(
     server: &Server,
-    process: u32,
+    server_process: u32,
     (pairs, bytes, window): (usize, usize, usize),
     messages: usize,
 ) -> Measured {
@@ -86,9 +96,10 @@ async fn measure(
     let each = messages / pairs;
     // What is new is slower on both: not counted.
     all = talk(all, bytes, window, each.min(200)).await.0;
-    let before = cpu_time(process);
+    let cpu_time = || process::cpu_time(server_process).expect("the server runs");
+    let before = cpu_time();
     let (_, mut latencies) = talk(all, bytes, window, each).await;
-    let after = cpu_time(process);
+    let after = cpu_time();
     let messages = u32::try_from(each * pairs).expect("a small number");
     let cpu = after.saturating_sub(before) / messages;
     latencies.sort_unstable();

@@ -16,7 +16,7 @@ const START: Duration = Duration::from_secs(20);
 /// What the two lines are known by that it prints when it is ready.
 const READY: &str = "viderehab ready on ";
 const WITH_TOKEN: &str = "?token=";
-/// Sessions that can run at once.
+/// Sessions that can run at once, unless a test says otherwise.
 const POOL: u16 = 50;
 /// Ports that a pool is sought in: below those that systems hand out by themselves.
 const PORTS: std::ops::Range<u16> = 10_000..30_000;
@@ -27,6 +27,8 @@ pub struct Binary {
     pub url: String,
     /// The admin token.
     pub token: String,
+    /// How long it took until it was ready.
+    pub ready_after: Duration,
     process: Child,
     directory: PathBuf,
     output: Arc<Mutex<String>>,
@@ -36,11 +38,21 @@ impl Binary {
     /// Starts a program and waits until it is ready. `sections` is TOML for what comes after
     /// `[server]` and `[webrtc]`, such as `[limits]`; `settings` its environment.
     pub fn start(program: &Path, sections: &str, settings: &[(&str, &str)]) -> Result<Binary, String> {
-        let base = free_pool()?;
+        Self::start_with_pool(POOL, program, sections, settings)
+    }
+
+    /// As [`Binary::start`], with room for so many sessions.
+    pub fn start_with_pool(
+        pool: u16,
+        program: &Path,
+        sections: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Binary, String> {
+        let base = free_pool(pool)?;
         let directory = std::env::temp_dir().join(format!("viderehab-test-{}-{base}", std::process::id()));
         let config = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"\"\n\n\
-             [webrtc]\nlocal_base_port = {base}\nmax_sessions = {POOL}\n\n{sections}"
+             [webrtc]\nlocal_base_port = {base}\nmax_sessions = {pool}\n\n{sections}"
         );
         let file = directory.join("config.toml");
         let log = directory.join("log");
@@ -53,6 +65,7 @@ impl Binary {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VIDEREHAB_")) {
             command.env_remove(name); // the tester's own settings are not the test's
         }
+        let since = Instant::now();
         let process = command
             .envs(settings.iter().copied())
             .current_dir(&directory)
@@ -61,10 +74,13 @@ impl Binary {
             .stderr(log_file)
             .spawn()
             .map_err(|error| failed(&program.display().to_string(), error))?;
-        let mut binary =
-            Binary { url: String::new(), token: String::new(), process, directory, output: Arc::default() };
+        let (url, token, ready_after, output) = (String::new(), String::new(), Duration::ZERO, Arc::default());
+        let mut binary = Binary { url, token, ready_after, process, directory, output };
         match binary.wait_until_ready() {
-            Ok(()) => Ok(binary),
+            Ok(()) => {
+                binary.ready_after = since.elapsed();
+                Ok(binary)
+            }
             Err(reason) => Err(format!("{reason}; its log:\n{}", fs::read_to_string(log).unwrap_or_default())),
         }
     }
@@ -130,14 +146,14 @@ impl Drop for Binary {
 
 /// The first of as many free ports in a row as a pool needs. Tests of one process get different
 /// ones, those of several start at different places.
-fn free_pool() -> Result<u16, String> {
+fn free_pool(size: u16) -> Result<u16, String> {
     static POOLS: AtomicU16 = AtomicU16::new(0);
-    let pools = (PORTS.end - PORTS.start) / POOL;
+    let pools = (PORTS.end - PORTS.start) / size;
     let first = (std::process::id() % u32::from(pools)) as u16;
     for _ in 0..pools {
         let pool = (first + POOLS.fetch_add(1, Ordering::Relaxed)) % pools;
-        let base = PORTS.start + pool * POOL;
-        if (base..base + POOL).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+        let base = PORTS.start + pool * size;
+        if (base..base + size).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return Ok(base);
         }
     }
