@@ -14,7 +14,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("control", &["manager", "session", "wire", "config", "http", "tls", "tasks"]),
     ("web", &["control", "manager", "session", "wire", "config", "http", "assets"]),
     ("app", &["web", "control", "manager", "session", "config", "metrics", "http", "tls", "tasks"]),
-    ("cli", &["app", "control", "session", "config", "http", "tls"]),
+    ("cli", &["app", "control", "session", "wire", "config", "http", "tls"]),
     ("config", &[]),
     ("metrics", &["room"]),
     ("http", &["tls", "tasks"]),

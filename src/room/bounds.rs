@@ -1,15 +1,14 @@
 //! What is kept for those who read late, and who is ended when it is too much.
 
 use super::peer::{DisconnectReason, Membership, Peer};
-use super::rules::{Rooms, Wake};
-use crate::wire::videre::RoomKey;
+use super::rules::{RoomIndex, Rooms, Wake};
 
 impl<W> Rooms<W> {
     /// Bytes of messages that somebody has still to read, or may not have got.
     pub fn kept_bytes(&self) -> usize {
         let seat = |peer: &Peer<W>| peer.seat.as_ref().map_or(0, |seat| seat.bytes());
         let outboxes = self.peers.values().map(|peer| peer.outbox.bytes() + seat(peer));
-        outboxes.chain(self.rooms.values().map(|room| room.log.bytes())).sum()
+        outboxes.chain(self.rooms.iter().map(|(_, room)| room.log.bytes())).sum()
     }
 
     /// Bytes that all this holds: a message counts once, however many it is for.
@@ -18,9 +17,9 @@ impl<W> Rooms<W> {
     }
 
     /// Ends those who fell off the tail of a room's log.
-    pub(super) fn end_fallen(&mut self, key: &RoomKey, wake: Wake<W>) {
+    pub(super) fn end_fallen(&mut self, index: RoomIndex, wake: Wake<W>) {
         loop {
-            let Some(room) = self.rooms.get(key) else { return };
+            let Some(room) = self.rooms.get(index) else { return };
             let first = room.log.first();
             let fallen = room.members.iter().copied().find(|member| {
                 self.peers[member].membership.as_ref().is_some_and(|membership| membership.cursor < first)
@@ -48,7 +47,7 @@ impl<W> Rooms<W> {
 
     /// What a peer has not been handed yet.
     pub(super) fn due(&self, peer: &Peer<W>) -> usize {
-        let unread = |member: &Membership| self.rooms[&member.room].log.bytes_from(member.cursor);
+        let unread = |member: &Membership| self.rooms[member.room].log.bytes_from(member.cursor);
         peer.outbox.bytes() + peer.membership.as_ref().map_or(0, unread)
     }
 }

@@ -39,7 +39,7 @@ impl<W> Rooms<W> {
         while let Some(behind) = self.behind() {
             self.end(behind, DisconnectReason::TooSlow, &mut |_| {});
         }
-        let members: Vec<PeerId> = self.rooms.values().flat_map(|room| room.members.iter().copied()).collect();
+        let members: Vec<PeerId> = self.rooms.iter().flat_map(|(_, room)| room.members.iter().copied()).collect();
         let others: Vec<PeerId> =
             self.peers.iter().filter(|(_, peer)| peer.membership.is_none()).map(|(who, _)| *who).collect();
         members.into_iter().chain(others).filter_map(|who| self.keep_one(who)).collect()
@@ -57,10 +57,10 @@ impl<W> Rooms<W> {
         let plain = |message: &Message| message.form(Form::Plain).as_str().to_owned();
         let mut due: Vec<String> = std::iter::from_fn(|| peer.outbox.pop()).map(|message| plain(&message)).collect();
         let place = peer.membership.take().map(|mut membership| {
-            let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
+            let room = &mut self.rooms[membership.room];
             room.log.read(&mut membership.cursor, who, usize::MAX, |message| due.push(plain(message)));
             Place {
-                room: membership.room.into(),
+                room: room.key.to_string(),
                 user_id: membership.user_id.map(Into::into),
                 room_id: membership.room_id.map(Into::into),
                 initiator: membership.initiator,
@@ -78,11 +78,11 @@ impl<W> Rooms<W> {
         let mut outbox = Outbox::default();
         due.into_iter().for_each(|text| outbox.push(self.tally.message(text.into())));
         let membership = place.map(|place| {
-            let key: Box<str> = place.room.into();
-            let room = self.rooms.entry(key.clone()).or_default();
+            let index = self.open(place.room.into());
+            let room = &mut self.rooms[index];
             room.members.push(who);
             Membership {
-                room: key,
+                room: index,
                 user_id: place.user_id.map(Into::into),
                 room_id: place.room_id.map(Into::into),
                 initiator: place.initiator,

@@ -20,6 +20,7 @@ mod kept;
 mod log;
 mod message;
 mod peer;
+mod refusal;
 mod rules;
 mod seat;
 

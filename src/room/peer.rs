@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::log::Cursor;
 use super::message::Message;
+use super::rules::RoomIndex;
 use super::seat::Seat;
-use crate::wire::videre::RoomKey;
 
 /// Why a connection ended, for the close code, the log and the metrics alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,7 +66,7 @@ pub(super) struct Peer<W> {
 
 /// A peer's place in a room.
 pub(super) struct Membership {
-    pub room: RoomKey,
+    pub room: RoomIndex,
     /// The JSON texts that its `connect` gave: what its later packets must say.
     pub user_id: Option<Box<str>>,
     pub room_id: Option<Box<str>>,

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
+use rustc_hash::FxHashMap;
+use slab::Slab;
 use subtle::ConstantTimeEq;
 
 use super::PeerId;
 use super::log::{Audience, Log};
 use super::message::{Message, Tally};
 use super::peer::{DisconnectReason, Membership, Outbox, Peer, PeerView};
-use crate::wire::videre::{self, Departure, Event, Packet, PacketError, RoomKey};
+use super::refusal::{Refusal, same_json};
+use crate::wire::videre::{self, Departure, Event, Packet, RoomKey};
 use crate::wire::{Form, Text};
 
 /// The room where pages meet, and what the session key means as a RoomId.
@@ -53,8 +56,11 @@ pub enum Verdict {
     NotAdmitted,
 }
 
-#[derive(Default)]
+/// A room's place in its session, which another room may have once it is empty.
+pub(super) type RoomIndex = usize;
+
 pub(super) struct Room {
+    pub key: RoomKey,
     /// In join order.
     pub members: Vec<PeerId>,
     pub log: Log,
@@ -65,15 +71,24 @@ pub(super) struct Room {
 pub struct Rooms<W> {
     session_key: String,
     pub(super) limits: Limits,
-    pub(super) peers: HashMap<PeerId, Peer<W>>,
-    pub(super) rooms: HashMap<RoomKey, Room>,
+    /// Their numbers are ours, so that nobody can choose them to collide; their rooms' names are not.
+    pub(super) peers: FxHashMap<PeerId, Peer<W>>,
+    pub(super) rooms: Slab<Room>,
+    by_key: HashMap<RoomKey, RoomIndex>,
     pub(super) tally: Tally,
 }
 
 impl<W> Rooms<W> {
     /// No rooms yet.
     pub fn new(session_key: String, limits: Limits) -> Self {
-        Self { session_key, limits, peers: HashMap::new(), rooms: HashMap::new(), tally: Tally::default() }
+        Self {
+            session_key,
+            limits,
+            peers: FxHashMap::default(),
+            rooms: Slab::new(),
+            by_key: HashMap::new(),
+            tally: Tally::default(),
+        }
     }
 
     /// A peer comes in. It is in no room until it connects.
@@ -95,7 +110,7 @@ impl<W> Rooms<W> {
             let view = PeerView {
                 attached: &peer.attached,
                 user_id: membership.and_then(|membership| membership.user_id.as_deref()),
-                room: membership.map(|membership| &*membership.room),
+                room: membership.map(|membership| &*self.rooms[membership.room].key),
             };
             (*who, view)
         })
@@ -142,9 +157,11 @@ impl<W> Rooms<W> {
 
     /// Answers a message that is no packet at all, such as bytes that are no text.
     pub fn refuse(&mut self, who: PeerId, reason: &str, wake: Wake<W>) {
-        let Some(peer) = self.peers.get_mut(&who) else { return };
+        let Some(peer) = self.peers.get(&who) else { return };
         let text = match &peer.membership {
-            Some(membership) => videre::error(membership.user_id.as_deref(), Some(&membership.room), reason),
+            Some(membership) => {
+                videre::error(membership.user_id.as_deref(), Some(&self.rooms[membership.room].key), reason)
+            }
             None => videre::error(None, None, reason),
         };
         self.tell(who, text, wake);
@@ -167,7 +184,7 @@ impl<W> Rooms<W> {
             hand(&message);
         }
         if let Some(membership) = &mut peer.membership {
-            let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
+            let room = &mut self.rooms[membership.room];
             taken += room.log.read(&mut membership.cursor, who, BATCH_BYTES.saturating_sub(taken), hand);
         }
         taken >= BATCH_BYTES
@@ -199,7 +216,7 @@ impl<W> Rooms<W> {
     #[cfg(test)]
     pub(super) fn initiators(&self, room: &str) -> usize {
         let members = self.peers.values().filter_map(|peer| peer.membership.as_ref());
-        members.filter(|member| &*member.room == room && member.initiator).count()
+        members.filter(|member| &*self.rooms[member.room].key == room && member.initiator).count()
     }
 
     fn names_session(&self, packet: &Packet) -> bool {
@@ -217,16 +234,17 @@ impl<W> Rooms<W> {
     fn connect(&mut self, who: PeerId, packet: &Packet, wake: Wake<W>) -> Result<(), Refusal> {
         let (key, alias) = self.room_of(packet);
         let moves_out =
-            self.peers[&who].membership.as_ref().is_some_and(|from| self.rooms[&from.room].members.len() == 1);
+            self.peers[&who].membership.as_ref().is_some_and(|from| self.rooms[from.room].members.len() == 1);
         let full = self.limits.rooms > 0 && self.rooms.len() - usize::from(moves_out) >= self.limits.rooms;
-        if full && !self.rooms.contains_key(&key) {
+        if full && !self.by_key.contains_key(&key) {
             return Err(Refusal::TooManyRooms(self.limits.rooms));
         }
         if !self.step_out(who, wake) {
             return Ok(());
         }
 
-        let room = self.rooms.entry(key.clone()).or_default();
+        let index = self.open(key);
+        let room = &mut self.rooms[index];
         let initiator = !room.members.iter().any(|member| {
             self.peers.get(member).and_then(|peer| peer.membership.as_ref()).is_some_and(|member| member.initiator)
         });
@@ -234,14 +252,21 @@ impl<W> Rooms<W> {
         let peer = self.peers.get_mut(&who).expect("the caller looked it up");
         peer.admitted = true;
         peer.membership = Some(Membership {
-            room: key.clone(),
+            room: index,
             user_id: packet.user_id.map(Box::from),
             room_id: packet.room_id.map(Box::from),
             initiator,
             cursor: room.log.end(),
         });
-        self.say(&key, Audience::All, videre::connect(packet, alias, initiator), wake);
+        self.say(index, Audience::All, videre::connect(packet, alias, initiator), wake);
         Ok(())
+    }
+
+    /// The room of this key, which is made if there is none.
+    pub(super) fn open(&mut self, key: RoomKey) -> RoomIndex {
+        let rooms = &mut self.rooms;
+        let new = |key: &RoomKey| rooms.insert(Room { key: key.clone(), members: Vec::new(), log: Log::default() });
+        *self.by_key.entry(key).or_insert_with_key(new)
     }
 
     /// The packets that only a member may send, and only under its own name in its own room.
@@ -250,17 +275,17 @@ impl<W> Rooms<W> {
         if !same_json(packet.user_id, membership.user_id.as_deref()) {
             return Err(Refusal::ForeignUser);
         }
-        let alias = (*membership.room == *MAIN_ROOM).then_some(MAIN_ROOM);
-        if packet.room_id != membership.room_id.as_deref() && self.room_of(packet).0 != membership.room {
+        let index = membership.room;
+        let key = &self.rooms[index].key;
+        if packet.room_id != membership.room_id.as_deref() && self.room_of(packet).0 != *key {
             return Err(Refusal::ForeignRoom);
         }
         // Only a RoomId that is not `main` itself need be rewritten: that of the session key.
-        let alias = alias.filter(|_| packet.room_id != Some("\"main\""));
-        let key = membership.room.clone();
+        let alias = (**key == *MAIN_ROOM && packet.room_id != Some("\"main\"")).then_some(MAIN_ROOM);
         match packet.event {
-            Event::Broadcast => self.say(&key, Audience::AllBut(who), videre::passed_on(packet, alias), wake),
+            Event::Broadcast => self.say(index, Audience::AllBut(who), videre::passed_on(packet, alias), wake),
             Event::Ping => {
-                let members = self.rooms[&key].members.iter();
+                let members = self.rooms[index].members.iter();
                 let user_ids = members.map(|member| self.peers[member].membership.as_ref()?.user_id.as_deref());
                 self.tell(who, videre::ping(packet, alias, user_ids), wake);
             }
@@ -279,9 +304,8 @@ impl<W> Rooms<W> {
     fn tell(&mut self, who: PeerId, text: Text, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return };
         if let Some(membership) = &peer.membership {
-            let key = membership.room.clone();
-            self.say(&key, Audience::Only(who), text, wake);
-            return;
+            let index = membership.room;
+            return self.say(index, Audience::Only(who), text, wake);
         }
         peer.outbox.push(self.tally.message(text));
         wake(&peer.attached);
@@ -292,8 +316,8 @@ impl<W> Rooms<W> {
     }
 
     /// Appends to a room's log and wakes those concerned; ends those who fall off its tail.
-    fn say(&mut self, key: &RoomKey, audience: Audience, text: Text, wake: Wake<W>) {
-        let Some(room) = self.rooms.get_mut(key) else { return };
+    fn say(&mut self, index: RoomIndex, audience: Audience, text: Text, wake: Wake<W>) {
+        let room = &mut self.rooms[index];
         let end = room.log.end();
         let mut readers = room.members.len();
         for member in &room.members {
@@ -309,7 +333,7 @@ impl<W> Rooms<W> {
         room.log.append(audience, self.tally.message(text), readers);
         if room.log.bytes() > self.limits.log_bytes {
             room.log.shorten(self.limits.log_bytes);
-            self.end_fallen(key, wake);
+            self.end_fallen(index, wake);
         }
         self.relieve(wake);
     }
@@ -329,7 +353,7 @@ impl<W> Rooms<W> {
     fn leave(&mut self, who: PeerId, departure: Departure, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who) else { return };
         let Some(mut membership) = peer.membership.take() else { return };
-        let room = self.rooms.get_mut(&membership.room).expect("a member's room exists");
+        let room = &mut self.rooms[membership.room];
         room.members.retain(|member| *member != who);
         membership.cursor = membership.cursor.max(room.log.first());
         let mut outbox = peer.end.is_none().then_some(&mut peer.outbox);
@@ -340,41 +364,11 @@ impl<W> Rooms<W> {
         };
         room.log.read(&mut membership.cursor, who, usize::MAX, stays_due);
         if room.members.is_empty() {
-            self.rooms.remove(&membership.room);
+            let room = self.rooms.remove(membership.room);
+            self.by_key.remove(&room.key);
             return;
         }
-        let notice = videre::disconnect(membership.user_id.as_deref(), &membership.room, departure);
-        self.say(&membership.room, Audience::All, notice, wake);
-    }
-}
-
-/// Why a packet is answered by an error packet. Its `Display` is that packet's Payload.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("{0}")]
-    Packet(PacketError),
-    #[error("connect first: this connection is in no room")]
-    NotConnected,
-    #[error("Header.UserId is not the one this connection gave in its connect")]
-    ForeignUser,
-    #[error("Header.RoomId is not the room this connection is in")]
-    ForeignRoom,
-    #[error("the session has {0} rooms, its limit")]
-    TooManyRooms(usize),
-    #[error("resume is the first packet of a connection that has a key, or none")]
-    LateResume,
-    #[error("Payload of ack is not the number of packets that have arrived")]
-    Ack,
-}
-
-/// Whether two JSON texts mean the same value; no text is equal to no text only.
-fn same_json(one: Option<&str>, other: Option<&str>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => {
-            let value = |text| serde_json::from_str::<serde_json::Value>(text).ok();
-            one == other || value(one).is_some_and(|one| Some(one) == value(other))
-        }
-        (None, None) => true,
-        _ => false,
+        let notice = videre::disconnect(membership.user_id.as_deref(), &room.key, departure);
+        self.say(membership.room, Audience::All, notice, wake);
     }
 }

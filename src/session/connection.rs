@@ -88,7 +88,8 @@ impl Connection {
 
     /// Takes the first packet if it is a `resume`.
     fn resume(&self, message: &str) -> bool {
-        if !self.may_resume.swap(false, Ordering::Relaxed) {
+        // Looked at first: to swap is dear, and this is for each message.
+        if !self.may_resume.load(Ordering::Relaxed) || !self.may_resume.swap(false, Ordering::Relaxed) {
             return false;
         }
         let asked = Packet::parse(message).ok().filter(|packet| packet.event == Event::Resume);

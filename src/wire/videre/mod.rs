@@ -9,6 +9,7 @@
 mod parse;
 mod render;
 mod resume;
+mod scan;
 
 pub use parse::{Event, NAME_BYTES, Packet, PacketError, RoomKey};
 pub use render::{Departure, connect, disconnect, error, passed_on, ping};

@@ -1,10 +1,8 @@
 //! Reading a packet.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
+
+use super::scan::{Scanner, plain};
 
 /// The longest UserId or RoomId, in bytes of JSON text. Both are kept for as long as a member stays
 /// and repeated in notices and ping answers, so they may not be as long as a message may be.
@@ -87,18 +85,32 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// The first thing that is wrong, see [`PacketError`].
     pub fn parse(text: &'a str) -> Result<Self, PacketError> {
-        let top: Members = serde_json::from_str(text).map_err(|_| not_an_object(text))?;
-        let header = top.header.ok_or(PacketError::NoHeader)?;
-        let header: HeaderMembers = serde_json::from_str(header.get()).map_err(|_| PacketError::NoHeader)?;
-        let event = header.event.and_then(event).ok_or(PacketError::UnknownEvent)?;
-        let (user_id, room_id) = (header.user_id.map(RawValue::get), header.room_id.map(RawValue::get));
+        let mut scanner = Scanner::new(text);
+        let (mut header, mut payload) = (None, None);
+        let read = scanner.members(|name, values| {
+            match name {
+                "Header" => header = Some(Header::read(values)?),
+                "Payload" => payload = Some(values.value()?),
+                _ => _ = values.value()?,
+            }
+            Some(())
+        });
+        if read.is_none() || !scanner.is_over() {
+            return Err(not_an_object(text));
+        }
+        let header = header.flatten().ok_or(PacketError::NoHeader)?;
+        let Header { event, user_id, room_id } = header;
+        let event = event
+            .filter(|value| value.starts_with('"'))
+            .and_then(|name| Event::named(&plain(name, name.contains('\\'))))
+            .ok_or(PacketError::UnknownEvent)?;
         if user_id.map_or(0, str::len) > NAME_BYTES || room_id.map_or(0, str::len) > NAME_BYTES {
             return Err(PacketError::NameTooLong);
         }
         if room_id.is_some_and(|id| id.starts_with(['{', '['])) {
             return Err(PacketError::RoomIdKind);
         }
-        Ok(Self { text, event, user_id, room_id, payload: top.payload.map(RawValue::get) })
+        Ok(Self { text, event, user_id, room_id, payload })
     }
 
     /// The key of the room that the packet names: a text is itself, a number, boolean or null its
@@ -126,107 +138,36 @@ fn number_text(number: &serde_json::Number) -> String {
 }
 
 fn not_an_object(text: &str) -> PacketError {
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(_) => PacketError::NotObject,
-        Err(_) => PacketError::NotJson,
-    }
+    let mut scanner = Scanner::new(text);
+    if scanner.value().is_some() && scanner.is_over() { PacketError::NotObject } else { PacketError::NotJson }
 }
 
-fn event(raw: &RawValue) -> Option<Event> {
-    let text = raw.get();
-    if text.contains('\\') {
-        return Event::named(&serde_json::from_str::<String>(text).ok()?);
-    }
-    Event::named(text.strip_prefix('"')?.strip_suffix('"')?)
-}
-
+/// The members of a Header that matter, as JSON texts.
 #[derive(Default)]
-struct Members<'a> {
-    header: Option<&'a RawValue>,
-    payload: Option<&'a RawValue>,
+struct Header<'a> {
+    event: Option<&'a str>,
+    user_id: Option<&'a str>,
+    room_id: Option<&'a str>,
 }
 
-#[derive(Default)]
-struct HeaderMembers<'a> {
-    event: Option<&'a RawValue>,
-    user_id: Option<&'a RawValue>,
-    room_id: Option<&'a RawValue>,
-}
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut members = Self::default();
-        deserializer.deserialize_map(LastWins(|name: Name, value| match name {
-            Name::Header => members.header = Some(value),
-            Name::Payload => members.payload = Some(value),
-            _ => {}
-        }))?;
-        Ok(members)
-    }
-}
-
-impl<'de> Deserialize<'de> for HeaderMembers<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut members = Self::default();
-        deserializer.deserialize_map(LastWins(|name: Name, value| match name {
-            Name::Event => members.event = Some(value),
-            Name::UserId => members.user_id = Some(value),
-            Name::RoomId => members.room_id = Some(value),
-            _ => {}
-        }))?;
-        Ok(members)
-    }
-}
-
-/// Hands every member to the closure in order. Derived code would refuse a name that stands twice.
-struct LastWins<F>(F);
-
-impl<'de, F: FnMut(Name, &'de RawValue)> Visitor<'de> for LastWins<F> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(mut self, mut map: M) -> Result<(), M::Error> {
-        while let Some(name) = map.next_key()? {
-            (self.0)(name, map.next_value()?);
+impl<'a> Header<'a> {
+    /// Reads the value that comes next: nothing if it is no object. `None`: it is no JSON.
+    fn read(values: &mut Scanner<'a>) -> Option<Option<Self>> {
+        if values.next() != Some(b'{') {
+            values.value()?;
+            return Some(None);
         }
-        Ok(())
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Name {
-    Header,
-    Payload,
-    Event,
-    UserId,
-    RoomId,
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl Visitor<'_> for NameVisitor {
-            type Value = Name;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("a name")
+        let mut header = Self::default();
+        values.members(|name, values| {
+            let value = values.value()?;
+            match name {
+                "Event" => header.event = Some(value),
+                "UserId" => header.user_id = Some(value),
+                "RoomId" => header.room_id = Some(value),
+                _ => {}
             }
-
-            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-                Ok(match name {
-                    "Header" => Name::Header,
-                    "Payload" => Name::Payload,
-                    "Event" => Name::Event,
-                    "UserId" => Name::UserId,
-                    "RoomId" => Name::RoomId,
-                    _ => Name::Other,
-                })
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
+            Some(())
+        })?;
+        Some(Some(header))
     }
 }
