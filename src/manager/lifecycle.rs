@@ -1,6 +1,6 @@
 //! The manager's task: one command after the other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Exits;
+use super::held::{Held, HeldSessions, Tie};
 use super::media::{Media, Port};
 use super::pool::Pool;
 use super::record::Record;
@@ -28,7 +29,7 @@ pub(super) struct Lifecycle {
     store: Store,
     pub(super) pool: Pool,
     pub(super) registry: Registry,
-    pub(super) held: HashMap<i64, Held>,
+    pub(super) held: HeldSessions,
     next_id: i64,
     pub(super) next_launch: u64,
     pub(super) presence: PresenceSender,
@@ -37,13 +38,6 @@ pub(super) struct Lifecycle {
     exited: mpsc::UnboundedReceiver<(i64, u64)>,
     /// When the grace of a creator who is gone ends: (time, launch) → session.
     graces: BTreeMap<(Instant, u64), i64>,
-}
-
-/// A session that the manager holds.
-pub(super) struct Held {
-    pub(super) record: Arc<Record>,
-    /// What serves it. An OpenTera server's session is held without, too.
-    pub(super) media: Option<Media>,
 }
 
 impl Lifecycle {
@@ -57,7 +51,7 @@ impl Lifecycle {
     ) -> Self {
         let (presence, presences) = mpsc::unbounded_channel();
         let (exits, exited) = mpsc::unbounded_channel();
-        let (held, graces) = (HashMap::new(), BTreeMap::new());
+        let (held, graces) = (HeldSessions::default(), BTreeMap::new());
         Self {
             shared,
             base,
@@ -159,23 +153,24 @@ impl Lifecycle {
 
     /// The sessions that a start ends: an earlier run of its own, and the one of the same owner.
     fn replaced_by(&self, record: &Record) -> Vec<i64> {
-        let owner = record.owner();
-        let replaced = self.held.iter().filter(|(id, other)| {
-            **id == record.session.id_session || (owner.is_some() && other.record.owner() == owner)
-        });
-        replaced.map(|(id, _)| *id).collect()
+        let own = self.held.get(record.session.id_session).map(|_| record.session.id_session);
+        let owners = record.owner().map(Tie::Owner);
+        let mut replaced: Vec<i64> = owners.iter().flat_map(|owner| self.held.tied(owner)).chain(own).collect();
+        replaced.sort_unstable();
+        replaced.dedup();
+        replaced
     }
 
     /// Shows readers the session as it is now.
     pub(super) fn list(&self, id: i64) {
-        let Held { record, media } = &self.held[&id];
+        let Held { record, media } = self.held.get(id).expect("the caller looked it up");
         let session = media.as_ref().and_then(|media| media.engine.session());
         self.registry.put(record.clone(), session.cloned());
     }
 
     /// Stops a session whole: its connections end first, whatever the store then says.
     pub(super) async fn stop(&mut self, id: i64, reason: DisconnectReason) -> Result<Reply, ActionError> {
-        let mut held = self.held.remove(&id).ok_or(ActionError::NothingToStop)?;
+        let mut held = self.held.remove(id).ok_or(ActionError::NothingToStop)?;
         self.unserve(&mut held, reason).await;
         self.registry.remove(id);
         let record = Arc::make_mut(&mut held.record);
@@ -186,7 +181,7 @@ impl Lifecycle {
 
     /// A session that runs, or once did.
     async fn known(&self, id: i64) -> Result<Option<Record>, StoreError> {
-        if let Some(held) = self.held.get(&id) {
+        if let Some(held) = self.held.get(id) {
             return Ok(Some(Record::clone(&held.record)));
         }
         let store = self.store.clone();
@@ -219,17 +214,20 @@ impl Lifecycle {
     /// The creator of a session came, or went.
     async fn creator(&mut self, id: i64, launch: u64, presence: Presence) {
         let grace = Duration::from_secs(self.shared.config.sessions.creator_grace_secs);
-        let Some(held) = self.held.get_mut(&id) else { return };
-        let Some(media) = held.media.as_mut().filter(|media| media.launch == launch) else { return };
+        let Some(media) = self.held.media(id).filter(|media| media.launch == launch) else { return };
         if let Some(until) = media.grace.take() {
             self.graces.remove(&(until, launch));
         }
         match presence {
             Presence::CreatorGone => self.begin_grace(id, grace),
             Presence::CreatorHere => {
-                let kept = Arc::make_mut(&mut held.record).run.as_mut().expect("what is served has a run");
-                if !std::mem::replace(&mut kept.creator_came, true) {
-                    let record = held.record.clone();
+                let record = &self.held.get(id).expect("it has been looked up").record;
+                let run = record.run.as_ref().expect("what is served has a run");
+                if !run.creator_came {
+                    let mut record = Record::clone(record);
+                    record.run.iter_mut().for_each(|run| run.creator_came = true);
+                    let record = Arc::new(record);
+                    self.held.replace_record(id, record.clone());
                     // Written so that a creator who does not come back after a restart is missed.
                     let _ = self.put(record).await;
                 }
@@ -239,8 +237,7 @@ impl Lifecycle {
 
     pub(super) fn begin_grace(&mut self, id: i64, grace: Duration) {
         let until = Instant::now() + grace;
-        let held = self.held.get_mut(&id).expect("the caller looked it up");
-        let media = held.media.as_mut().expect("the caller saw that it is served");
+        let media = self.held.media(id).expect("the caller saw that it is served");
         media.grace = Some(until);
         self.graces.insert((until, media.launch), id);
     }

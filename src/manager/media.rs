@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::ActionError;
 use super::engine::{Engine, External};
-use super::lifecycle::{Held, Lifecycle};
+use super::held::{Held, Tie};
+use super::lifecycle::Lifecycle;
 use super::pool::Lease;
 use super::record::Record;
 use crate::room::DisconnectReason;
@@ -94,12 +95,12 @@ impl Lifecycle {
 
     /// See [`super::Manager::launch`].
     pub(super) async fn launch(&mut self, mut record: Record) -> Result<Arc<Record>, ActionError> {
-        let (id, owner) = (record.session.id_session, record.session.session_creator_uuid.clone());
-        // Nobody is an owner too: sessions without a creator replace each other.
-        let replaced = self.held.iter().filter(|(other, held)| {
-            held.media.is_some() && (**other == id || held.record.session.session_creator_uuid == owner)
-        });
-        for other in replaced.map(|(other, _)| *other).collect::<Vec<_>>() {
+        let id = record.session.id_session;
+        let tie = Tie::Creator(record.session.session_creator_uuid.clone());
+        let mut replaced: Vec<i64> = self.held.tied(&tie).chain([id]).collect();
+        replaced.retain(|other| self.held.get(*other).is_some_and(|held| held.media.is_some()));
+        replaced.dedup();
+        for other in replaced {
             self.end_media(other).await?;
         }
         let (lease, listener) = self.pool.take().ok_or(ActionError::NoPort)?;
@@ -118,7 +119,7 @@ impl Lifecycle {
         id: i64,
         change: impl FnOnce(&mut Record),
     ) -> Result<Arc<Record>, ActionError> {
-        let mut record = Record::clone(&self.held.get(&id).ok_or(ActionError::NoSession)?.record);
+        let mut record = Record::clone(&self.held.get(id).ok_or(ActionError::NoSession)?.record);
         change(&mut record);
         let record = Arc::new(record);
         self.apply(record.clone());
@@ -129,18 +130,18 @@ impl Lifecycle {
     /// Makes what is kept of a session hold: keys that are new let in, those that are gone no more.
     pub(super) fn apply(&mut self, record: Arc<Record>) {
         let id = record.session.id_session;
-        let held = self.held.get_mut(&id).expect("the caller looked it up");
+        let held = self.held.get(id).expect("the caller looked it up");
         let session = held.media.as_ref().and_then(|media| media.engine.session());
         if let (Some(session), Some(run)) = (session, &record.run) {
             session.set_keys(run.keys.clone());
         }
-        held.record = record;
+        self.held.replace_record(id, record);
         self.list(id);
     }
 
     /// See [`super::Manager::end_media`].
     pub(super) async fn end_media(&mut self, id: i64) -> Result<Arc<Record>, ActionError> {
-        let mut held = self.held.remove(&id).ok_or(ActionError::NoSession)?;
+        let mut held = self.held.remove(id).ok_or(ActionError::NoSession)?;
         self.unserve(&mut held, DisconnectReason::Stopped).await;
         self.held.insert(id, held);
         self.change(id, |record| {
@@ -153,7 +154,7 @@ impl Lifecycle {
 
     /// See [`super::Manager::forget`].
     pub(super) async fn forget(&mut self, id: i64) -> Result<(), ActionError> {
-        let mut held = self.held.remove(&id).ok_or(ActionError::NoSession)?;
+        let mut held = self.held.remove(id).ok_or(ActionError::NoSession)?;
         self.unserve(&mut held, DisconnectReason::Stopped).await;
         self.registry.remove(id);
         Ok(self.drop_record(id).await?)
@@ -161,7 +162,7 @@ impl Lifecycle {
 
     /// An engine of its own has ended by itself; its port is back already.
     pub(super) async fn exited(&mut self, id: i64, launch: u64) {
-        let media = self.held.get(&id).and_then(|held| held.media.as_ref());
+        let media = self.held.get(id).and_then(|held| held.media.as_ref());
         if media.is_some_and(|media| media.launch == launch) {
             // What failed is in the log.
             let _ = self.end_media(id).await;

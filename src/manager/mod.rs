@@ -8,6 +8,7 @@
 //! [`Manager::end_media`], [`Manager::forget`].
 
 mod engine;
+mod held;
 mod lifecycle;
 mod media;
 mod people;

@@ -15,7 +15,7 @@ impl Lifecycle {
     /// Lets more people in. Whoever has a key keeps it; the keys work once the store has them. With
     /// nobody to let in it only shows everybody's links.
     pub(super) async fn invite(&mut self, id: i64, lists: &Lists) -> Result<Reply, ActionError> {
-        let held = self.held.get(&id).ok_or(ActionError::NoSession)?;
+        let held = self.held.get(id).ok_or(ActionError::NoSession)?;
         if Role::ALL.into_iter().all(|role| lists.of(role).unwrap_or_default().is_empty()) {
             return Ok(Reply { status: "invited", session: held.record.shown(&self.base, true) });
         }
@@ -44,7 +44,7 @@ impl Lifecycle {
 
     /// Somebody answers: a creator who refuses ends the session, another who does is put out.
     pub(super) async fn invite_reply(&mut self, id: i64, reply: &InviteReply) -> Result<Reply, ActionError> {
-        let mut record = self.held.get(&id).ok_or(ActionError::NoSession)?.record.clone();
+        let mut record = self.held.get(id).ok_or(ActionError::NoSession)?.record.clone();
         if reply.code != ACCEPTED {
             let creator = &record.session.session_creator_uuid;
             if reply.who.iter().any(|(_, uuid)| Some(uuid) == creator.as_ref()) {

@@ -45,11 +45,11 @@ pub struct Run {
 }
 
 /// Whose next session replaces this one: a kind and a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Owner(OwnerKind, i64);
 
 /// The kinds of owner: the roles, and a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum OwnerKind {
     Person(Role),
     Service,
@@ -190,6 +190,8 @@ impl Record {
     /// Notes an event.
     pub fn event(&mut self, event_type: i64, text: Option<String>) {
         let events = &mut self.session.session_events;
+        // Sessions are many and their events few.
+        events.reserve_exact(1);
         events.push(SessionEvent {
             id_session: self.session.id_session,
             id_session_event: events.len() as i64 + 1,

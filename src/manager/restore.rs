@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lifecycle::{Held, Lifecycle};
+use super::held::Held;
+use super::lifecycle::Lifecycle;
 use super::media::Port;
 use super::record::Record;
 use crate::session::seats::KeptSeat;

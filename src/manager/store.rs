@@ -16,6 +16,10 @@ const SESSIONS: TableDefinition<i64, &[u8]> = TableDefinition::new("sessions");
 /// Session id → its [`KeptSeat`]s as JSON, from the end of one run of the server to the start of the next.
 const SEATS: TableDefinition<i64, &[u8]> = TableDefinition::new("seats");
 
+/// How much of the store is kept in memory, in bytes. It is read at start and when a session that has ended starts anew;
+/// what is written is written once.
+const CACHE_BYTES: usize = 1 << 20;
+
 /// The file in `data_dir`.
 const FILE: &str = "viderehab.redb";
 
@@ -55,13 +59,15 @@ impl Store {
     /// # Errors
     /// A file that is no store, is in use, or cannot be written.
     pub fn open(directory: &str) -> Result<Self, StoreError> {
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE_BYTES);
         let database = if directory.is_empty() {
-            Database::builder().create_with_backend(InMemoryBackend::new()).map_err(redb::Error::from)?
+            builder.create_with_backend(InMemoryBackend::new()).map_err(redb::Error::from)?
         } else {
             let path = Path::new(directory).join(FILE);
             let failed = |problem: String| StoreError::Open { path: path.display().to_string(), problem };
             private_file(&path).map_err(|error| failed(error.to_string()))?;
-            Database::create(&path).map_err(|error| failed(error.to_string()))?
+            builder.create(&path).map_err(|error| failed(error.to_string()))?
         };
         let store = Self { database: Arc::new(database) };
         // So that reading finds the table even before the first session.

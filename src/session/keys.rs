@@ -111,6 +111,8 @@ impl KeyRing {
     }
 
     fn add(&mut self, role: Role, uuid: Option<String>) {
+        // Sessions are many and their keys few.
+        self.entries.reserve_exact(1);
         self.entries.push(Entry { number: self.next, role, uuid, key: Key::random() });
         self.next += 1;
     }
