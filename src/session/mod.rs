@@ -101,7 +101,8 @@ pub struct Session {
     shared: Arc<Shared>,
     presence: PresenceSender,
     state: Mutex<State>,
-    sockjs: Arc<sockjs::Service<Connection>>,
+    /// Made when the first SockJS client comes.
+    sockjs: OnceLock<Arc<sockjs::Service<Connection>>>,
     /// Made when the first Socket.IO client comes.
     socketio: OnceLock<Arc<socketio::Service<easyrtc::Client>>>,
     ice: Ice,
@@ -162,8 +163,6 @@ impl Session {
             log_bytes: limits.log_bytes.max(limits.message_bytes + 4096),
             session_bytes: limits.session_bytes,
         };
-        let sockjs =
-            sockjs::Service::new(router::sockjs_settings(limits), shared.origins.clone(), tasks.clone(), stop.clone());
         let state = State {
             rooms: Rooms::new(plan.session_key, rooms),
             easyrtc: None,
@@ -180,13 +179,13 @@ impl Session {
             run: plan.run,
             creator: plan.creator,
             presence: plan.presence,
+            sockjs: OnceLock::new(),
             socketio: OnceLock::new(),
             ice: Ice::of(&shared.config.webrtc),
             pace: Pace::shared(pace::Rates::of(limits), SESSION_SHARE),
             listener: OnceLock::new(),
             state: Mutex::new(state),
             shared,
-            sockjs,
             stop,
             released: CancellationToken::new(),
             tasks,
@@ -323,7 +322,9 @@ impl Session {
 
     /// Lets the tasks of a session that has ended end.
     fn close(&self) {
-        self.sockjs.end_unattended();
+        if let Some(sockjs) = self.sockjs.get() {
+            sockjs.end_unattended();
+        }
         self.stop.cancel();
         self.tasks.close();
     }

@@ -25,7 +25,7 @@ use crate::wire::socketio::Version;
 
 /// How many messages' worth of queue and how many sessions a SockJS client may make us keep follow
 /// from the session's own limits.
-pub(super) fn sockjs_settings(limits: &Limits) -> sockjs::Settings {
+fn sockjs_settings(limits: &Limits) -> sockjs::Settings {
     sockjs::Settings {
         message_bytes: limits.message_bytes,
         bytes_per_second: limits.raw_bytes_per_second(),
@@ -163,7 +163,11 @@ impl Session {
             Some(grant) => self.open(grant, admission, carrier, address).map_err(OpenError::response),
             None => Err(Presented::None.unauthorized()),
         };
-        self.sockjs.handle(request, path, space, open).await
+        let new = || {
+            let settings = sockjs_settings(&self.shared.config.limits);
+            sockjs::Service::new(settings, self.shared.origins.clone(), self.tasks.clone(), self.stop.clone())
+        };
+        self.sockjs.get_or_init(new).handle(request, path, space, open).await
     }
 
     /// Looks at the key that a request presents, in its query or by the session's cookie.
