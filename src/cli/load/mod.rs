@@ -77,13 +77,14 @@ async fn drive(config: &Config, load: &Load) -> Result<(), String> {
              program one with packets_per_second, bytes_per_second and connections_per_address at 0"
         );
     }
-    let mut calls = Client::with_known_token(config)?.open().await?;
+    let client = Client::with_known_token(config)?;
     let mut started = Vec::new();
-    let outcome = match start(config, &mut calls, load.sessions, &mut started).await {
+    let outcome = match start(config, &mut client.open().await?, load.sessions, &mut started).await {
         Ok(()) => figures(load, &started).await,
         Err(problem) => Err(problem),
     };
-    let since = Instant::now();
+    // A new connection: the server has given up the first for its silence.
+    let (mut calls, since) = (client.open().await?, Instant::now());
     for session in &started {
         let stop = json!({"session_manage": {"action": "stop", "id_session": session.id}});
         calls.post("/rpc/session_manage", &stop).await?;
