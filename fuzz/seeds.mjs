@@ -30,14 +30,27 @@ function write(folder, bytes) {
     if (!existsSync(path)) writeFileSync(path, bytes);
 }
 
+// A client's frame, masked, behind the byte that says how the bytes are divided.
+function frame(payload, opcode = 0x81) {
+    const length = payload.length < 126 ? [0x80 | payload.length] : [0x80 | 126, payload.length >> 8, payload.length & 0xff];
+    const mask = [0x37, 0xfa, 0x21, 0x3d];
+    return Buffer.from([opcode, ...length, ...mask, ...payload.map((byte, at) => byte ^ mask[at % 4])]);
+}
+
 for (const folder of ["videre", "sockjs", "easyrtc", "opentera"]) {
     for (const file of readdirSync(VECTORS + folder).filter((name) => name.endsWith(".json"))) {
         for (const bytes of parts(JSON.parse(readFileSync(`${VECTORS}${folder}/${file}`, "utf8")))) {
             if (bytes.length <= MOST_BYTES) write(folder, bytes);
+            if (folder === "videre" && bytes.length <= 1000) write("websocket", Buffer.concat([Buffer.from([3]), frame(bytes)]));
         }
     }
 }
 
+// In two fragments with a ping between them, and then a close.
+write("websocket", Buffer.concat([
+    Buffer.from([0]), frame(Buffer.from("caf\u00c3"), 0x01), frame(Buffer.from("!"), 0x89), frame(Buffer.from("\u00a9"), 0x80),
+    frame(Buffer.from([0x03, 0xe8, 0x62, 0x79, 0x65]), 0x88),
+]));
 write("config", readFileSync(new URL("../config.toml", import.meta.url)));
 write("config", Buffer.from("SERVER__LISTEN=[::1]:9\nWEBRTC__MAX_SESSIONS=7\nOPENTERA__REDIS__PORT=6380\n"));
 write("config", Buffer.from(JSON.stringify({

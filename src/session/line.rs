@@ -35,12 +35,14 @@ impl Line {
 
     /// Completes when there has been something new since it last did. One waiter at a time.
     pub async fn changed(&self) {
+        let is_told = || self.news.fetch_and(!UNTOLD, Ordering::AcqRel) & UNTOLD != 0;
         poll_fn(|context| {
-            self.waiter.register(context.waker());
-            match self.news.fetch_and(!UNTOLD, Ordering::AcqRel) & UNTOLD {
-                0 => Poll::Pending,
-                _ => Poll::Ready(()),
+            // In a busy room there mostly is something, and then nobody has to be registered.
+            if is_told() {
+                return Poll::Ready(());
             }
+            self.waiter.register(context.waker());
+            if is_told() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
