@@ -115,6 +115,22 @@ async fn what_one_connection_is_slowed_down_for_is_counted() {
 }
 
 #[tokio::test]
+async fn who_is_over_its_rate_hears_the_others_all_the_same() {
+    let mut settings = config();
+    settings.limits.bytes_per_second = 2000;
+    let server = start(settings).await;
+    let (_session, mut speakers, mut listener) = crowd(&server, 1).await;
+    let long = "x".repeat(40_000);
+    listener.say(packet("broadcast", "L", "main", json!(long))).await;
+    assert_eq!(speakers[0].heard().await, format!("broadcast L {long}"));
+    let since = Instant::now();
+    everybody_says(&mut speakers, 1).await;
+    hears(&mut listener, 1).await;
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+    server.app.stop().await;
+}
+
+#[tokio::test]
 async fn connections_that_are_refused_are_counted() {
     let mut settings = config();
     settings.limits.peers = 2;

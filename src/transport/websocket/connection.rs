@@ -128,17 +128,31 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             Turn::Lost => return Err(End::Lost),
             Turn::Broken(violation) => return Err(self.broken(violation)),
             Turn::Stopped => match self.intake.stopped() {
-                Stop::Pause(pause) => wait(&self.endpoint, pause).await,
+                Stop::Pause(pause) => self.pause(pause).await?,
                 Stop::Later(mut pause, messages) => {
                     for message in messages {
-                        wait(&self.endpoint, pause).await;
+                        self.pause(pause).await?;
                         pause = self.endpoint.receive(&message);
                     }
-                    wait(&self.endpoint, pause).await;
+                    self.pause(pause).await?;
                 }
                 Stop::End(close) => return Err(End::Closed(close)),
                 Stop::Answer(payload) => return Err(End::Answered(payload)),
             },
+        }
+        Ok(())
+    }
+
+    /// A client over its rate is not read for a while. It hears the others all the same, and a server that ends it.
+    async fn pause(&mut self, pause: Duration) -> Result<(), End> {
+        let end = Instant::now() + pause;
+        while Instant::now() < end {
+            self.send_due().await?;
+            // Cancel-safe: what is due is looked at anew.
+            tokio::select! {
+                () = self.endpoint.changed() => {}
+                () = tokio::time::sleep_until(end) => {}
+            }
         }
         Ok(())
     }
@@ -199,17 +213,6 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             biased;
             flushed = poll_fn(|context| socket.poll_flush(context)) => flushed.map_err(|_| End::Lost),
             () = ended => Err(endpoint.take(self.framing.form(), &mut |_| ()).map_or(End::Lost, End::Closed)),
-        }
-    }
-}
-
-/// A client over its rate is not read for a while; a server that ends it is heard all the same.
-async fn wait(endpoint: &impl Endpoint, pause: Duration) {
-    let end = Instant::now() + pause;
-    while !pause.is_zero() && !endpoint.ended() {
-        tokio::select! {
-            () = endpoint.changed() => {}
-            () = tokio::time::sleep_until(end) => return,
         }
     }
 }
