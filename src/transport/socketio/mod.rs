@@ -11,8 +11,7 @@
 //! Its tasks are nobody's, so a session cannot wait for them. An upgrade that is not finished ends the
 //! connection instead of the attempt. A request of the other version is served in that version's
 //! framing. The bodies of its errors, the type of its answers to POST and the silence with which it
-//! drops what is too large are not what clients were recorded with. And it needs a newer compiler than
-//! we do.
+//! drops what is too large are not what clients were recorded with.
 
 mod client;
 mod endpoint;
