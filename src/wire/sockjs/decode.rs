@@ -40,9 +40,9 @@ pub fn decode_frame(text: &str) -> Result<Vec<String>, DecodeError> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    match serde_json::from_str::<Element>(text) {
-        Ok(lone) => Ok(vec![lone.0]),
-        Err(_) => decode_array(text.as_bytes()),
+    match text.trim_start().starts_with('"') {
+        true => serde_json::from_str::<Element>(text).map(|lone| vec![lone.0]).map_err(|_| DecodeError::Broken),
+        false => decode_array(text.as_bytes()),
     }
 }
 

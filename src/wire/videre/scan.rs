@@ -1,6 +1,6 @@
 //! Walking over a JSON text: what is where, and that it is JSON (RFC 8259). Nothing is built, and nothing recursed into:
-//! a payload of a quarter of a megabyte of brackets costs no stack. Reading packets so takes a quarter of what a
-//! general reader takes, which is most of what a packet costs.
+//! a payload of a quarter of a megabyte of brackets costs no stack. With a general reader this was most of what a packet
+//! cost the core.
 
 use std::borrow::Cow;
 
