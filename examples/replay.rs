@@ -25,8 +25,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use binary::Binary;
+use easyrtc::live::WAYS;
+use easyrtc::suite::{self, Replayed};
 use replay::target::{Address, Manager, Way};
-use replay::{Kind, Outcome, Target, Verdict};
+use replay::{Kind, Outcome, Target, Verdict, http, websocket};
 
 const USAGE: &str = "usage: replay videre DIRECTORY [--manager URL --token TOKEN] [--way port|ws|front-door]\n       \
                      replay sockjs DIRECTORY [--server HOST:PORT]\n       replay easyrtc|opentera DIRECTORY";
@@ -88,28 +90,33 @@ async fn run(arguments: Vec<String>) -> Result<usize, String> {
     told(&outcomes)
 }
 
-/// EasyRTC's recordings in every way that clients connect; their servers had these ICE servers.
+/// EasyRTC's recordings of messages in every way that clients connect, those of the wire in their own;
+/// their servers had these ICE servers.
 fn all_ways(directory: &Path) -> Result<Vec<Outcome>, String> {
     const ICE: &str = r#"[{urls = ["stun:127.0.0.1:3478"]}, {urls = ["turn:127.0.0.1:3478?transport=udp"], username = "user", credential = "pass"}]"#;
-    let recordings = easyrtc::suite::recordings(directory);
+    let (messages, wire) = suite::recordings(directory);
     let mut servers = HashMap::new();
-    for capacity in recordings.iter().map(|recording| recording.capacity) {
+    for capacity in messages.iter().chain(&wire).map(|recording| recording.capacity) {
         if let Entry::Vacant(place) = servers.entry(capacity) {
             let limits = format!("{LIMITS}room_peers = {capacity}\n");
             place.insert(Binary::start(&program()?, &limits, &[("VIDEREHAB_WEBRTC__ICE_SERVERS", ICE)])?);
         }
     }
+    let server = |capacity| {
+        let binary: &Binary = &servers[&capacity];
+        (binary.url.trim_start_matches("http://").to_owned(), binary.token.clone())
+    };
     let mut outcomes = Vec::new();
-    for way in easyrtc::live::WAYS {
-        let server = |capacity| {
-            let binary: &Binary = &servers[&capacity];
-            (binary.url.trim_start_matches("http://").to_owned(), binary.token.clone())
-        };
-        for one in easyrtc::suite::run(&recordings, way, server) {
-            let verdict = one.result.map_or_else(Verdict::Failed, |()| Verdict::Ok);
-            outcomes.push(Outcome { name: format!("{} by {way}", one.name), verdict });
-        }
+    let mut tell = |replayed: Vec<Replayed>, way: &str| {
+        outcomes.extend(replayed.into_iter().map(|one| Outcome {
+            name: format!("{} {way}", one.name),
+            verdict: one.result.map_or_else(Verdict::Failed, |()| Verdict::Ok),
+        }));
+    };
+    for way in WAYS {
+        tell(suite::run(&messages, way, server), &format!("by {way}"));
     }
+    tell(suite::run(&wire, WAYS[0], server), "on the wire");
     Ok(outcomes)
 }
 

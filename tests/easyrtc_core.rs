@@ -2,14 +2,20 @@
 //! replay must fail.
 
 mod easyrtc;
+#[path = "replay/http.rs"]
+#[allow(dead_code, reason = "the replay of the wire uses it")]
+mod http;
+#[path = "replay/websocket.rs"]
+#[allow(dead_code, reason = "likewise")]
+mod websocket;
 
 use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use easyrtc::recording::Recording;
-use easyrtc::treatments::{TABLE, treated};
-use easyrtc::{Heard, Server, replay};
+use easyrtc::treatments::TABLE;
+use easyrtc::{Heard, Server, replay, suite};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use viderehab::room::PeerId;
@@ -87,18 +93,15 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/easyrtc")
 }
 
-/// The recordings of messages; those of the wire are numbered otherwise.
+/// The recordings of messages.
 fn recordings() -> Vec<Recording> {
-    let mut recordings = Recording::all(&directory());
-    let of_the_wire = ["transport-", "32-", "33-"];
-    recordings.retain(|one| !of_the_wire.iter().any(|start| one.name.starts_with(start)));
-    recordings.into_iter().flat_map(treated).collect()
+    suite::recordings(&directory()).0
 }
 
 #[test]
 fn easyrtc_as_recorded() {
     let recordings = recordings();
-    assert_eq!(recordings.len(), 24 + 17, "all were found");
+    assert_eq!(recordings.len(), 25 + 17, "all were found");
     let outcomes = recordings.iter().map(|one| replay(one, &mut Core::new(one.capacity)));
     let failed: Vec<String> = outcomes.filter_map(Result::err).collect();
     assert!(failed.is_empty(), "{} failed\n{}", failed.len(), failed.join("\n"));

@@ -1,23 +1,18 @@
-//! The Socket.IO transport as clients see it: the recordings of the original's transport, and what
-//! they do not show.
+//! The Socket.IO transport as clients see it, where the recordings do not show it.
 
 #[path = "replay/http.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod http;
-#[path = "support/socketio_replay.rs"]
-mod socketio_replay;
 #[path = "support/socketio_service.rs"]
 mod socketio_service;
 #[path = "replay/websocket.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod websocket;
 
-use std::path::Path;
 use std::time::Duration;
 
 use http::{Request, ask};
 use socketio_service::{Hosted, PATH, host};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use viderehab::transport::socketio::{End, Settings};
 use websocket::{Received, WebSocket};
@@ -27,28 +22,6 @@ const SOON: Duration = Duration::from_secs(5);
 
 /// How soon whoever is to be ended is ended.
 const AT_ONCE: Duration = Duration::from_millis(100);
-
-/// Each in a service of its own, all at once: some wait most of their time.
-#[tokio::test(flavor = "multi_thread")]
-async fn transport_as_recorded() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/easyrtc");
-    let mut replays = JoinSet::new();
-    for file in std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()) {
-        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if !name.starts_with("transport-") {
-            continue;
-        }
-        let recording = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        replays.spawn(async move { (socketio_replay::replay(&recording, Settings::default()).await, name) });
-    }
-    let mut failed = Vec::new();
-    while let Some(replayed) = replays.join_next().await {
-        let (result, name) = replayed.unwrap();
-        println!("{name}: {result:?}");
-        failed.extend(result.err().map(|reason| format!("{name}: {reason}")));
-    }
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
-}
 
 /// A WebSocket of Engine.IO 3, which is open at once.
 async fn open(hosted: &Hosted) -> WebSocket {

@@ -1,13 +1,12 @@
-//! A running server as recordings need one: a session of its own for each, and clients that speak
-//! Socket.IO by hand, over WebSocket or polling, of either version of Engine.IO.
+//! Clients of a running session that speak Socket.IO by hand, over WebSocket or polling, of either
+//! version of Engine.IO.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -15,10 +14,8 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 use viderehab::wire::Text;
 use viderehab::wire::socketio::{Version, packets, render_body};
 
+use super::session::{SOON, Session, request};
 use super::{Heard, Server};
-
-/// How long what must come may take.
-const SOON: Duration = Duration::from_secs(5);
 
 /// How long nothing must come for it to count as nothing.
 const QUIET: Duration = Duration::from_millis(120);
@@ -44,16 +41,10 @@ pub const WAYS: [Way; 4] = [
     Way { version: Version::V3, polling: true },
 ];
 
-/// A session on a running server.
+/// Clients of a session on a running server.
 pub struct Live {
-    manager: String,
-    token: String,
+    session: Session,
     way: Way,
-    id: Value,
-    /// The session's own address.
-    host: String,
-    port: u16,
-    key: String,
     clients: HashMap<String, Client>,
     /// Those that neither side has ended.
     present: HashSet<String>,
@@ -71,60 +62,21 @@ enum Line {
 }
 
 impl Live {
-    /// Starts a session; `manager` is `host:port`.
-    pub fn start(manager: &str, token: &str, way: Way) -> Self {
-        let mut live = Self {
-            manager: manager.to_owned(),
-            token: token.to_owned(),
-            way,
-            id: Value::Null,
-            host: String::new(),
-            port: 0,
-            key: String::new(),
-            clients: HashMap::new(),
-            present: HashSet::new(),
-        };
-        let session = live.manage(&json!({"action": "start", "id_session": 0, "session_users": ["ann"]}));
-        let url = session["session_url_users"].as_str().expect("the session has started");
-        live.port = url.split("/webrtc/").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
-        live.key = url.split("key=").nth(1).unwrap().to_owned();
-        live.host = format!("127.0.0.1:{}", live.port);
-        live.id = session["id_session"].clone();
-        live
-    }
-
-    fn manage(&self, arguments: &Value) -> Value {
-        let body = json!({ "session_manage": arguments }).to_string();
-        let head = format!("Authorization: Bearer {}\r\n", self.token);
-        let (_, body) = request(&self.manager, "POST", "/rpc/session_manage", &head, &body);
-        serde_json::from_str::<Value>(&body).expect("replies are JSON")["session"].clone()
-    }
-
-    /// Waits until the server has noticed who is gone: nobody tells the next to come, who must not find them.
-    fn settle(&self) {
-        let (path, head) = (format!("/api/sessions/{}", self.id), format!("Authorization: Bearer {}\r\n", self.token));
-        let until = Instant::now() + SOON;
-        loop {
-            let (_, body) = request(&self.manager, "GET", &path, &head, "");
-            let session = serde_json::from_str::<Value>(&body).expect("replies are JSON");
-            if session["peers"].as_array().expect("it runs").len() <= self.present.len() {
-                return;
-            }
-            assert!(Instant::now() < until, "{body}");
-            thread::sleep(Duration::from_millis(2));
-        }
+    /// Clients that come in this way.
+    pub fn new(session: Session, way: Way) -> Self {
+        Self { session, way, clients: HashMap::new(), present: HashSet::new() }
     }
 
     /// The address of Engine.IO's endpoint.
     fn path(&self, transport: &str) -> String {
         let version = if self.way.version == Version::V4 { 4 } else { 3 };
-        format!("/websocket/{}/?EIO={version}&transport={transport}&key={}", self.port, self.key)
+        format!("/websocket/{}/?EIO={version}&transport={transport}&key={}", self.session.port, self.session.key)
     }
 
     fn socket(&self, heard: Sender<Heard>) -> Line {
-        let stream = TcpStream::connect(&self.host).unwrap();
+        let stream = TcpStream::connect(&self.session.host).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
-        let url = format!("ws://{}{}", self.host, self.path("websocket"));
+        let url = format!("ws://{}{}", self.session.host, self.path("websocket"));
         let (mut socket, _) = client(url, stream.try_clone().unwrap()).unwrap();
         let mut next = || socket.read().unwrap().into_text().unwrap().to_string();
         assert!(next().starts_with("0{"));
@@ -145,7 +97,7 @@ impl Live {
     }
 
     fn polling(&self, heard: Sender<Heard>) -> Line {
-        let (version, host) = (self.way.version, self.host.clone());
+        let (version, host) = (self.way.version, self.session.host.clone());
         let (_, greeting) = request(&host, "GET", &self.path("polling"), "", "");
         let first = packets(version, greeting.as_bytes()).next().unwrap().unwrap().to_owned();
         let sid = serde_json::from_str::<Value>(&first[1..]).unwrap()["sid"].as_str().unwrap().to_owned();
@@ -212,7 +164,7 @@ impl Server for Live {
             line @ Line::Polling { .. } => line.say("1"),
         }
         self.present.remove(client);
-        self.settle();
+        self.session.settle(self.present.len());
     }
 
     fn hear(&mut self, client: &str) -> Option<Heard> {
@@ -238,31 +190,4 @@ impl Line {
             }
         }
     }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            return;
-        }
-        self.manage(&json!({"action": "stop", "id_session": self.id}));
-    }
-}
-
-/// One request on a connection of its own: the status and the body.
-fn request(host: &str, method: &str, path: &str, head: &str, body: &str) -> (u16, String) {
-    let Ok(mut stream) = TcpStream::connect(host) else { return (0, String::new()) };
-    let length = body.len();
-    let text = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{head}Content-Length: {length}\r\n\r\n{body}"
-    );
-    let mut answer = Vec::new();
-    let exchanged = stream.write_all(text.as_bytes()).and_then(|()| stream.read_to_end(&mut answer));
-    if exchanged.is_err() {
-        return (0, String::new());
-    }
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    (status, body.to_owned())
 }

@@ -1,14 +1,23 @@
 //! Replays recorded EasyRTC conversations, message by message, against anything that speaks EasyRTC:
 //! what clients sent goes in, what each client hears is compared with what was recorded.
+//!
+//! Whoever includes this has `replay/http.rs` and `replay/websocket.rs` at its root.
 
 #[allow(dead_code, reason = "the rules alone need no socket")]
 pub mod live;
 pub mod names;
+#[allow(dead_code, reason = "likewise")]
+mod neighbour;
+#[allow(dead_code, reason = "likewise")]
 pub mod recording;
+#[allow(dead_code, reason = "likewise")]
+mod session;
 #[allow(dead_code, reason = "likewise")]
 pub mod suite;
 #[allow(dead_code, reason = "the table is compared with TREATED.md once")]
 pub mod treatments;
+#[allow(dead_code, reason = "likewise")]
+mod wire;
 
 use std::collections::HashMap;
 

@@ -22,8 +22,8 @@ impl Names {
         }
     }
 
-    /// Only ids stand within texts; a placeholder for a time that a client sent is a text like others.
-    fn fill_text(&self, text: &str) -> String {
+    /// Likewise in a text: only ids stand within; a placeholder for a time that a client sent is a text like others.
+    pub fn fill_text(&self, text: &str) -> String {
         let ids = self.0.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
         ids.fold(text.to_owned(), |text, (name, id)| text.replace(name.as_str(), id))
     }
@@ -65,7 +65,7 @@ impl Names {
         if is_time && !actual.is_u64() || !is_time && !actual.is_string() {
             return Err(format!("{actual} cannot be {name}"));
         }
-        if name == "<serverTime>" {
+        if matches!(name, "<serverTime>" | "<roomJoinTime>") {
             return Ok(());
         }
         match self.0.get(name) {
@@ -84,7 +84,7 @@ impl Names {
 
 /// Whether a text is one placeholder and nothing else.
 fn is_placeholder(text: &str) -> bool {
-    let known = ["<easyrtcid:", "<roomJoinTime:", "<serverTime>"];
+    let known = ["<easyrtcid:", "<roomJoinTime:", "<roomJoinTime>", "<serverTime>"];
     known.iter().any(|start| text.starts_with(start)) && text.find('>') == Some(text.len() - 1)
 }
 

@@ -12,10 +12,12 @@ use super::{Heard, Required};
 pub struct Recording {
     /// Its file's name without the ending.
     pub name: String,
-    /// Its entries but for the notes.
+    /// Its entries.
     pub entries: Vec<Value>,
     /// How many members a room of the recorded server could have.
     pub capacity: usize,
+    /// Whether its clients are listed one after the other, and not in order of time.
+    pub is_page_by_page: bool,
 }
 
 /// One step.
@@ -55,12 +57,16 @@ impl Recording {
 
     fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path).expect("the recording is read");
-        let mut entries: Vec<Value> = serde_json::from_str(&text).expect("a recording is an array");
+        let entries: Vec<Value> = serde_json::from_str(&text).expect("a recording is an array");
         let options = entries.iter().find_map(|entry| entry["payload"].get("serverOptions"));
         let capacity = options.and_then(|options| options["roomMaxConnection"].as_u64()).unwrap_or(100);
-        entries.retain(|entry| entry["from"] != "note");
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        Self { name, entries, capacity: capacity as usize }
+        Self { name, entries, capacity: capacity as usize, is_page_by_page: false }
+    }
+
+    /// Whether it tells of requests and frames, and not of what they carried.
+    pub fn is_of_the_wire(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry["event"].as_str(), Some("http" | "ws.open")))
     }
 
     /// The steps in order of time.
@@ -86,7 +92,7 @@ fn steps_of(entry: &Value) -> Vec<Entry> {
         ("server", "sio.disconnect") => vec![step(t, Act::Hear(Heard::Disconnect))],
         (_, "engine.close" | "sio.disconnect") => vec![step(t, Act::Close)],
         (_, "engine.open") => vec![step(t, Act::Open)],
-        (_, "engine.upgraded" | "sio.connect") => Vec::new(),
+        ("note", _) | (_, "engine.upgraded" | "sio.connect") => Vec::new(),
         ("server", event) if entry.get("defect").is_some() => {
             assert!(event.starts_with("easyrtc"), "what the recorded server should not have sent");
             Vec::new()

@@ -7,8 +7,9 @@ use std::thread;
 
 use super::live::{Live, Way};
 use super::recording::Recording;
-use super::replay;
+use super::session::Session;
 use super::treatments::treated;
+use super::{replay, wire};
 
 /// How many are replayed at once: they wait most of their time.
 const AT_ONCE: usize = 16;
@@ -19,16 +20,14 @@ pub struct Replayed {
     pub result: Result<(), String>,
 }
 
-/// The recordings that are of EasyRTC's messages; those of the transport alone are the transport's.
-pub fn recordings(directory: &Path) -> Vec<Recording> {
-    let mut recordings = Recording::all(directory);
-    let of_the_wire = ["transport-", "32-", "33-"];
-    recordings.retain(|one| !of_the_wire.iter().any(|start| one.name.starts_with(start)));
-    recordings.into_iter().flat_map(treated).collect()
+/// The recordings as they are replayed: those of EasyRTC's messages, and those of the wire.
+pub fn recordings(directory: &Path) -> (Vec<Recording>, Vec<Recording>) {
+    let treated = Recording::all(directory).into_iter().flat_map(treated);
+    treated.partition(|recording| !recording.is_of_the_wire())
 }
 
-/// Replays them; `server` names the one whose rooms take so many members: its manager's `host:port`
-/// and the admin token.
+/// Replays them, by this way those of messages; `server` names the one whose rooms take so many
+/// members: its manager's `host:port` and the admin token.
 pub fn run(recordings: &[Recording], way: Way, server: impl Fn(usize) -> (String, String) + Sync) -> Vec<Replayed> {
     let (left, done) = (Mutex::new(recordings.iter()), Mutex::new(Vec::new()));
     thread::scope(|scope| {
@@ -37,7 +36,13 @@ pub fn run(recordings: &[Recording], way: Way, server: impl Fn(usize) -> (String
                 loop {
                     let Some(recording) = left.lock().unwrap().next() else { return };
                     let (manager, token) = server(recording.capacity);
-                    let replayed = || replay(recording, &mut Live::start(&manager, &token, way));
+                    let replayed = || {
+                        let session = Session::start(&manager, &token);
+                        match recording.is_of_the_wire() {
+                            true => wire::replay(recording, &session),
+                            false => replay(recording, &mut Live::new(session, way)),
+                        }
+                    };
                     // What a client cannot understand ends it by a panic, and no more than that.
                     let result =
                         catch_unwind(AssertUnwindSafe(replayed)).unwrap_or_else(|_| Err("not understood".into()));

@@ -14,10 +14,10 @@ pub struct Treatment {
 }
 
 /// The rows of TREATED.md that this replay is about.
-pub const TABLE: [Treatment; 5] = [
+pub const TABLE: [Treatment; 12] = [
     Treatment { name: "18-auth-twice", reason: "each message is delivered once" },
     Treatment { name: "20-room-capacity", reason: "rooms take two members" },
-    Treatment { name: "21-fields", reason: "not replayed: there are no shared fields" },
+    Treatment { name: "21-fields", reason: "there are no shared fields: they are left out of what is expected" },
     Treatment {
         name: "22-known-defects",
         reason: "rooms take two members; a refused client was in no room; the one who finds space gets its token, which ends the replay",
@@ -26,15 +26,58 @@ pub const TABLE: [Treatment; 5] = [
         name: "23-malformed-inputs",
         reason: "each input has a server of its own, and is answered as required",
     },
+    Treatment { name: "33-browser-wire-eio4", reason: PAGE_BY_PAGE },
+    Treatment { name: "32-opentera-page-wire-eio3", reason: PAGE_BY_PAGE_UNTIL_ANSWERED },
+    Treatment { name: "transport-01-eio4-polling-only", reason: NOT_SHOWN },
+    Treatment { name: "transport-04-eio3-polling-only", reason: NOT_SHOWN },
+    Treatment { name: "transport-07-polling-limits", reason: "answers are not compressed" },
+    Treatment {
+        name: "transport-08-websocket-limits",
+        reason: "a binary event ends a connection: those are not sent, nor expected",
+    },
+    Treatment {
+        name: "transport-09-handshake-errors",
+        reason: "a foreign origin and polling by script elements are refused; the 404s are in our words",
+    },
 ];
 
+const PAGE_BY_PAGE: &str = "the pages are listed one after the other: both are replayed at once, and what each is \
+acknowledged and what it is told are compared each in their own order";
+const PAGE_BY_PAGE_UNTIL_ANSWERED: &str =
+    "likewise; the answer that B hears is not among the frames of A: it is left out";
+const NOT_SHOWN: &str = "the client that is not shown is played by the replay";
+
 /// The recordings as they are replayed.
-pub fn treated(recording: Recording) -> Vec<Recording> {
+pub fn treated(mut recording: Recording) -> Vec<Recording> {
     match &*recording.name {
-        "21-fields" => Vec::new(),
+        "21-fields" => {
+            recording.entries.iter_mut().for_each(|entry| leave_out("field", &mut entry["ack"]));
+            vec![recording]
+        }
         "22-known-defects" => vec![until_required_token(recording)],
-        "23-malformed-inputs" => recording.entries.iter().map(|entry| alone(&recording.name, entry.clone())).collect(),
+        "23-malformed-inputs" => {
+            let inputs = recording.entries.iter().filter(|entry| entry["from"] != "note");
+            inputs.map(|entry| alone(&recording.name, entry.clone())).collect()
+        }
+        "32-opentera-page-wire-eio3" => {
+            let is_answer =
+                |entry: &Value| entry["payload"].as_str().is_some_and(|text| text.contains(r#""msgType":"answer""#));
+            recording.entries.retain(|entry| entry["from"] != "server" || !is_answer(entry));
+            recording.is_page_by_page = true;
+            vec![recording]
+        }
+        "33-browser-wire-eio4" => {
+            recording.is_page_by_page = true;
+            vec![recording]
+        }
         _ => vec![recording],
+    }
+}
+
+fn leave_out(name: &str, value: &mut Value) {
+    if let Some(members) = value.as_object_mut() {
+        members.remove(name);
+        members.values_mut().for_each(|member| leave_out(name, member));
     }
 }
 
@@ -74,5 +117,5 @@ fn alone(name: &str, mut entry: Value) -> Recording {
     if required["connection"] == "server sends a namespace disconnect" {
         entries.push(json!({"t": t, "from": "server", "to": "client A", "event": "sio.disconnect"}));
     }
-    Recording { name: format!("{name}#{t}"), entries, capacity: 100 }
+    Recording { name: format!("{name}#{t}"), entries, capacity: 100, is_page_by_page: false }
 }

@@ -7,7 +7,7 @@
 //! show that a replay can fail.
 
 pub mod alter;
-mod http;
+pub mod http;
 mod json;
 pub mod opentera;
 pub mod outcome;
@@ -18,7 +18,7 @@ mod sockjs;
 pub mod target;
 pub mod treatments;
 mod videre;
-mod websocket;
+pub mod websocket;
 
 use std::path::Path;
 use std::sync::Arc;
