@@ -57,6 +57,7 @@ pub enum Limited {
     SessionRate,
     AddressRate,
     FailedKeys,
+    Keyless,
 }
 
 impl Limited {
@@ -68,6 +69,7 @@ impl Limited {
             Self::SessionRate => "session_rate",
             Self::AddressRate => "address_rate",
             Self::FailedKeys => "failed_keys",
+            Self::Keyless => "keyless",
         }
     }
 }

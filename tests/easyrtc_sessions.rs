@@ -177,6 +177,204 @@ async fn a_stop_says_goodbye_and_a_restart_does_not() {
     assert_eq!(rest(&mut bob).await, [""; 0], "Socket.IO's clients come back by themselves");
 }
 
+/// A configuration under which little may wait for a client.
+fn tight() -> viderehab::config::Config {
+    let mut config = config();
+    config.limits.easyrtc_bytes = 4096;
+    config.limits.log_bytes = 8192;
+    config.limits.packets_per_second = 0;
+    config
+}
+
+/// What a client hears until somebody is gone, and what after that.
+async fn until_removed(peer: &mut Peer, id: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    loop {
+        all.push(text(peer).await.expect("it is not ended itself"));
+        if all.last().unwrap().contains(&format!("\"removeClient\":{{\"{id}\"")) {
+            break;
+        }
+    }
+    while let Ok(Some(Ok(Message::Text(more)))) =
+        tokio::time::timeout(Duration::from_millis(200), peer.socket.next()).await
+    {
+        all.push(more.to_string());
+    }
+    all
+}
+
+#[tokio::test]
+async fn who_does_not_fetch_is_ended_and_the_others_are_told_last_that_it_is_gone() {
+    let server = start(tight()).await;
+    let session = server.session().await;
+    let (mut ann, _) = enter(&session, &session.key("ann")).await;
+    let polls = enter_by_polling(&session, 4, &session.key("bob")).await;
+    let news = text(&mut ann).await.unwrap();
+    let id = news.split("\"updateClient\":{\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    // Each token waits to be fetched, and tells the others of the client once more.
+    let auth = json!({"msgType": "authenticate", "msgData": {"apiVersion": "1", "applicationName": "OpenTera"}});
+    for number in 1..100 {
+        let packet = format!("42{number}[\"easyrtcAuth\",{auth}]");
+        if send(session.address(), Method::POST, &polls, &[], packet).await.status != StatusCode::OK {
+            break;
+        }
+    }
+    let heard = until_removed(&mut ann, &id).await;
+    assert!(heard.last().unwrap().contains("removeClient"), "a ghost: {}", heard.last().unwrap());
+    let metrics = server.get("/metrics").await.text();
+    assert!(metrics.contains("reason=\"too_slow\"} 1"), "{metrics}");
+    // It may come back.
+    let (_bob, _) = enter(&session, &session.key("bob")).await;
+    server.app.stop().await;
+}
+
+/// What waits for all of them is bounded too: whoever has let most of it pile up goes.
+#[tokio::test]
+async fn a_session_keeps_so_much_for_all_who_do_not_fetch() {
+    let mut config = tight();
+    config.limits.log_bytes = 1 << 20;
+    config.limits.session_bytes = 32 << 10;
+    let server = start(config).await;
+    let session = server.session().await;
+    let (mut ann, _) = enter(&session, &session.key("ann")).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        enter_by_polling(&session, 3, &session.key("bob")).await;
+        let news = text(&mut ann).await.unwrap();
+        ids.push(news.split("\"updateClient\":{\"").nth(1).unwrap().split('"').next().unwrap().to_owned());
+        text(&mut ann).await.unwrap();
+    }
+    let mut number = 1;
+    let mut tell = async |ann: &mut Peer, to: &str, times: usize| {
+        for _ in 0..times {
+            let message = json!({"msgType": "x", "msgData": "y".repeat(3000), "targetEasyrtcid": to});
+            ann.say(format!("42{number}[\"easyrtcMsg\",{message}]")).await;
+            number += 1;
+        }
+    };
+    tell(&mut ann, &ids[0], 3).await;
+    tell(&mut ann, &ids[1], 10).await;
+    let heard = until_removed(&mut ann, &ids[1]).await;
+    assert!(!heard.iter().any(|heard| heard.contains(&format!("removeClient\":{{\"{}", ids[0]))), "the lesser stays");
+    server.app.stop().await;
+}
+
+/// A client that polls and has its easyrtcid; the address of its polls, without what is before the path.
+async fn enter_by_polling(session: &Started, version: u8, key: &str) -> String {
+    let address = session.address();
+    let get = |path: String| async move { send(address, Method::GET, &path, &[], String::new()).await.text() };
+    let post = |path: String, packet: String| async move {
+        let body = if version == 3 { format!("{}:{packet}", packet.len()) } else { packet };
+        assert_eq!(send(address, Method::POST, &path, &[], body).await.text(), "ok");
+    };
+    let first = path(session, &format!("EIO={version}&transport=polling&key={key}"));
+    let greeting = get(first.clone()).await;
+    let polls = format!("{first}&sid={}", greeting.split("sid\":\"").nth(1).unwrap().split('"').next().unwrap());
+    if version == 4 {
+        post(polls.clone(), "40".to_owned()).await;
+    }
+    assert!(get(polls.clone()).await.contains("40"));
+    let auth = json!({"msgType": "authenticate", "msgData": {"apiVersion": "1", "applicationName": "OpenTera"}});
+    post(polls.clone(), format!("420[\"easyrtcAuth\",{auth}]")).await;
+    assert!(get(polls.clone()).await.contains("\"msgType\":\"token\""));
+    polls
+}
+
+#[tokio::test]
+async fn who_is_between_two_polls_hears_a_stop_all_the_same() {
+    let server = start(config()).await;
+    for version in [3, 4] {
+        for by_front_door in [false, true] {
+            let session = server.session().await;
+            let (address, port) = (session.address(), session.address().port());
+            let polls = enter_by_polling(&session, version, &session.key("ann")).await;
+            let since = Instant::now();
+            server.manage(json!({"action": "stop", "id_session": session.id()})).await;
+            assert!(since.elapsed() < Duration::from_millis(500), "{:?}", since.elapsed());
+            let late = path(&session, &format!("EIO={version}&transport=polling&key={}", session.key("bob")));
+            let refused = send(address, Method::GET, &late, &[], String::new()).await;
+            assert_eq!(refused.status, StatusCode::NOT_FOUND, "nobody gets in any more");
+            let told = match by_front_door {
+                true => server.get(&format!("/webrtc/{port}{polls}")).await.text(),
+                false => send(address, Method::GET, &polls, &[], String::new()).await.text(),
+            };
+            assert!(told.contains("41"), "{version}: {told:?}");
+            // Nothing is left to say: the port is free.
+            let until = Instant::now() + SOON;
+            while tokio::net::TcpStream::connect(address).await.is_ok() {
+                assert!(Instant::now() < until);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(server.get(&format!("/webrtc/{port}{polls}")).await.status, StatusCode::NOT_FOUND);
+        }
+    }
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn a_remove_reaches_who_is_between_two_polls_and_a_drain_sends_nobody_away() {
+    let server = start(config()).await;
+    for version in [3, 4] {
+        let session = server.session().await;
+        let ann = enter_by_polling(&session, version, &session.key("ann")).await;
+        let bob = enter_by_polling(&session, version, &session.key("bob")).await;
+        let news = send(session.address(), Method::GET, &ann, &[], String::new()).await.text();
+        assert!(news.contains("updateClient"), "{news}");
+        let removal = json!({"action": "remove", "id_session": session.id(), "session_participants": ["bob"]});
+        server.manage(removal).await;
+        let told = send(session.address(), Method::GET, &bob, &[], String::new()).await.text();
+        assert!(told.contains("41"), "{told:?}");
+        let news = send(session.address(), Method::GET, &ann, &[], String::new()).await.text();
+        assert!(news.contains("removeClient"), "{news}");
+    }
+    let mut polls = Vec::new();
+    for version in [3, 4] {
+        let session = server.session().await;
+        let (address, path) = (session.address(), enter_by_polling(&session, version, &session.key("ann")).await);
+        polls.push(tokio::spawn(async move { send(address, Method::GET, &path, &[], String::new()).await.text() }));
+    }
+    tokio::time::sleep(AT_ONCE).await;
+    server.app.stop().await;
+    for poll in polls {
+        let told = poll.await.unwrap();
+        assert!(!told.contains("41"), "{told:?}");
+    }
+}
+
+/// A port that is still kept for somebody who does not poll any more is not counted as taken.
+#[tokio::test]
+async fn a_stop_gives_its_port_back_whoever_has_gone_silent() {
+    let mut config = config();
+    config.webrtc.max_sessions = 1;
+    let server = start(config).await;
+    for _ in 0..2 {
+        let session = server.session().await;
+        enter_by_polling(&session, 4, &session.key("ann")).await;
+        server.manage(json!({"action": "stop", "id_session": session.id()})).await;
+    }
+    server.session().await;
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn who_shows_no_key_takes_nobodys_place() {
+    let mut config = config();
+    config.limits.peers = 2;
+    let server = start(config).await;
+    let session = server.session().await;
+    let keyless = path(&session, "EIO=4&transport=polling");
+    let mut refused = 0;
+    for _ in 0..20 {
+        let answer = send(session.address(), Method::GET, &keyless, &[], String::new()).await;
+        refused += usize::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert_eq!(refused, 20 - 8);
+    assert!(server.get("/metrics").await.text().contains("limit=\"keyless\"} 12"));
+    let (_ann, _) = enter(&session, &session.key("ann")).await;
+    enter_by_polling(&session, 4, &session.key("bob")).await;
+    server.app.stop().await;
+}
+
 /// A site's directory as its server.js finds it.
 struct Site(PathBuf);
 

@@ -190,6 +190,18 @@ async fn a_refusal_puts_out_and_the_creators_ends_the_session() {
 }
 
 #[tokio::test]
+async fn a_stop_reaches_who_is_between_two_polls() {
+    let server = start(config()).await;
+    let session = server.session().await;
+    let poll = format!("/echo/000/abcdefgh/xhr?key={}", session.key("ann"));
+    let poll = async || send(session.address(), Method::POST, &poll, &[], String::new()).await.text();
+    assert_eq!(poll().await, "o\n");
+    server.manage(json!({"action": "stop", "id_session": session.id()})).await;
+    assert_eq!(poll().await, "c[4001,\"session ended\"]\n");
+    server.app.stop().await;
+}
+
+#[tokio::test]
 async fn stop_ends_everybody_and_frees_the_port() {
     let mut settings = config();
     settings.webrtc.max_sessions = 1;

@@ -4,6 +4,7 @@
 use std::io;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
@@ -14,6 +15,9 @@ use super::record::Run;
 use crate::config::Config;
 use crate::room::DisconnectReason;
 use crate::session::Session;
+
+/// How long an end waits for the port. No other session is started or stopped meanwhile.
+const PORT_TIME: Duration = Duration::from_millis(50);
 
 /// What serves a session.
 pub(super) enum Engine {
@@ -39,12 +43,13 @@ impl Engine {
         }
     }
 
-    /// Ends it and waits until its port is free.
+    /// Ends it and waits until its port is free, which is at once but where somebody is between two polls
+    /// and has still to be told: then the port may come back a little later, by itself.
     pub(super) async fn end(&self, reason: DisconnectReason) {
         match self {
             Self::BuiltIn(session) => {
                 session.end(reason);
-                session.port_released().await;
+                let _ = tokio::time::timeout(PORT_TIME, session.port_released()).await;
             }
             Self::External(program) => {
                 program.stop.cancel();

@@ -17,7 +17,7 @@ use super::record::Record;
 use super::store::{Store, StoreError};
 use super::{ActionError, Command, Registry, Reply, blocking};
 use crate::room::DisconnectReason;
-use crate::session::{Presence, PresenceSender, Shared};
+use crate::session::{Presence, PresenceSender, Session, Shared};
 use crate::wire::manage::{Action, Start, event_type};
 
 /// How long connections may take to end when the server stops.
@@ -30,6 +30,8 @@ pub(super) struct Lifecycle {
     pub(super) pool: Pool,
     pub(super) registry: Registry,
     pub(super) held: HeldSessions,
+    /// Sessions that have ended and had not given back their port when last looked at.
+    pub(super) leaving: Vec<Arc<Session>>,
     next_id: i64,
     pub(super) next_launch: u64,
     pub(super) presence: PresenceSender,
@@ -59,6 +61,7 @@ impl Lifecycle {
             pool,
             registry,
             held,
+            leaving: Vec::new(),
             next_id,
             next_launch: 1,
             presence,
@@ -126,7 +129,7 @@ impl Lifecycle {
         let replaced = self.replaced_by(&record);
         // A replaced session gives its port back before one is taken; where none would be free
         // all the same, nothing is stopped.
-        if replaced.is_empty() && self.pool.free_count() == 0 {
+        if replaced.is_empty() && self.pool.free_count() == 0 && self.leaving.is_empty() {
             return Err(ActionError::NoPort);
         }
         for other in replaced {
@@ -137,7 +140,7 @@ impl Lifecycle {
                 record.run = None;
             }
         }
-        let (lease, listener) = self.pool.take().ok_or(ActionError::NoPort)?;
+        let (lease, listener) = self.port().await?;
         record.begin(lease.port, self.shared_key());
         record.event(event_type::START, None);
         let record = Arc::new(record);

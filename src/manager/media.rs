@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -87,10 +88,24 @@ impl Lifecycle {
         let Some(media) = held.media.take() else { return };
         self.clear_grace(&media);
         let port = held.record.run.as_ref().expect("what is served has a run").port;
-        self.registry.unserved(port);
         media.engine.end(reason).await;
+        if let Some(session) = media.engine.session() {
+            self.registry.forget(session.clone());
+            if !session.is_released() {
+                self.leaving.push(session.clone());
+            }
+        }
         self.shared.metrics.session_ended();
         tracing::info!(session = held.record.session.id_session, port, "session ended");
+    }
+
+    /// Takes a port of the pool; where none is free, one that is about to come back.
+    pub(super) async fn port(&mut self) -> Result<(Lease, TcpListener), ActionError> {
+        if self.pool.free_count() == 0 {
+            join_all(self.leaving.iter().map(|session| session.port_released())).await;
+        }
+        self.leaving.retain(|session| !session.is_released());
+        self.pool.take().ok_or(ActionError::NoPort)
     }
 
     /// See [`super::Manager::launch`].
@@ -103,7 +118,7 @@ impl Lifecycle {
         for other in replaced {
             self.end_media(other).await?;
         }
-        let (lease, listener) = self.pool.take().ok_or(ActionError::NoPort)?;
+        let (lease, listener) = self.port().await?;
         record.begin(lease.port, self.shared_key());
         let record = Arc::new(record);
         self.put(record.clone()).await?;

@@ -55,9 +55,19 @@ impl Registry {
         self.held.insert(id, Listed { record, session });
     }
 
-    /// The session on a port is served no more.
-    pub(super) fn unserved(&self, port: u16) {
-        self.by_port.remove(&port);
+    /// A session has ended. It is found until its port is free: whoever polls it has still to be told.
+    pub(super) fn forget(&self, session: Arc<Session>) {
+        let by_port = self.by_port.clone();
+        let forget = move |session: &Arc<Session>| {
+            by_port.remove_if(&session.port, |_, listed| Arc::ptr_eq(listed, session));
+        };
+        match session.is_released() {
+            true => forget(&session),
+            false => drop(tokio::spawn(async move {
+                session.port_released().await;
+                forget(&session);
+            })),
+        }
     }
 
     pub(super) fn remove(&self, id: i64) {

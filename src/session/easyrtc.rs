@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;
@@ -10,6 +10,7 @@ use rand::distr::Alphanumeric;
 use serde_json::value::RawValue;
 
 use super::connection::Attached;
+use super::keyless;
 use super::keys::Grant;
 use super::line::Line;
 use super::quota::Quota;
@@ -85,63 +86,79 @@ impl Clients {
     /// Ends those whom `of_them` names; the others are told at once.
     pub(super) fn end_where(&mut self, of_them: impl Fn(&Attached) -> bool, reason: DisconnectReason) {
         let theirs = self.members.iter().filter(|(_, member)| of_them(&member.attached)).map(|(peer, _)| *peer);
-        for peer in theirs.collect::<Vec<_>>() {
-            self.end(peer, reason);
+        let ends = theirs.map(|peer| (peer, reason)).collect();
+        self.end_all(ends);
+    }
+
+    /// Ends members, one after the other; telling the others may end further ones.
+    fn end_all(&mut self, mut ends: VecDeque<(PeerId, DisconnectReason)>) {
+        while let Some((peer, reason)) = ends.pop_front() {
+            let Some(member) = self.members.get_mut(&peer).filter(|member| member.end.is_none()) else { continue };
+            member.end = Some(reason);
+            // What it did not read before, it need not read: it is told that it is over.
+            member.outbox.clear();
+            self.bytes -= std::mem::take(&mut member.bytes);
+            member.attached.wake();
+            let told = self.rules.remove(peer, now());
+            ends.extend(self.put_out(peer, None, told));
         }
     }
 
-    fn end(&mut self, peer: PeerId, reason: DisconnectReason) {
-        let Some(member) = self.members.get_mut(&peer).filter(|member| member.end.is_none()) else { return };
-        member.end = Some(reason);
-        // What it did not read before, it need not read: it is told that it is over.
-        member.outbox.clear();
-        self.bytes -= std::mem::take(&mut member.bytes);
-        member.attached.wake();
-        let told = self.rules.remove(peer, now());
-        self.deliver(peer, None, told);
+    /// Sends out what the rules put out on an event of `sender`, whose acknowledgement has this id. Those
+    /// for whom it is too much are ended after all of it, or what is still to be said of them would follow
+    /// the news that they are gone.
+    fn deliver(&mut self, sender: PeerId, id: Option<u64>, outputs: Vec<Output>) {
+        let ends = self.put_out(sender, id, outputs);
+        self.end_all(ends);
     }
 
-    /// Sends out what the rules put out on an event of `sender`, whose acknowledgement has this id.
-    fn deliver(&mut self, sender: PeerId, id: Option<u64>, outputs: Vec<Output>) {
+    /// Likewise, and answers who is to be ended.
+    fn put_out(
+        &mut self,
+        sender: PeerId,
+        id: Option<u64>,
+        outputs: Vec<Output>,
+    ) -> VecDeque<(PeerId, DisconnectReason)> {
+        let mut too_slow = VecDeque::new();
         for output in outputs {
-            match output {
-                Output::Ack(ack) => {
-                    if let Some(id) = id {
-                        self.push(sender, Outgoing::Acknowledgement { id, argument: ack.text });
-                    }
-                }
+            let (to, outgoing) = match output {
+                Output::Ack(ack) => match id {
+                    Some(id) => (sender, Outgoing::Acknowledgement { id, argument: ack.text }),
+                    None => continue,
+                },
                 Output::Emit(emit) => {
                     let mut argument = String::with_capacity(emit.argument_len());
                     emit.write_argument(&mut argument);
-                    let event = Outgoing::Event { name: emit.event().name(), argument: Text::from(argument) };
-                    self.push(emit.to, event);
+                    (emit.to, Outgoing::Event { name: emit.event().name(), argument: Text::from(argument) })
                 }
                 Output::End => {
                     if let Some(member) = self.members.get_mut(&sender) {
                         member.end.get_or_insert(DisconnectReason::NotAdmitted);
                         member.attached.wake();
                     }
+                    continue;
                 }
-            }
+            };
+            too_slow.extend(self.push(to, outgoing).map(|peer| (peer, DisconnectReason::TooSlow)));
         }
+        too_slow
     }
 
-    fn push(&mut self, to: PeerId, outgoing: Outgoing) {
-        let Some(member) = self.members.get_mut(&to).filter(|member| member.end.is_none()) else { return };
-        let (Outgoing::Event { argument, .. } | Outgoing::Acknowledgement { argument, .. }) = &outgoing;
-        member.bytes += argument.len();
-        self.bytes += argument.len();
+    /// Puts something into an outbox; answers who has too much waiting now. One message alone is never
+    /// too much: a newcomer's token tells of all who are there.
+    fn push(&mut self, to: PeerId, outgoing: Outgoing) -> Option<PeerId> {
+        let member = self.members.get_mut(&to).filter(|member| member.end.is_none())?;
+        member.bytes += outgoing.argument().len();
+        self.bytes += outgoing.argument().len();
         member.outbox.push_back(outgoing);
-        if member.bytes > self.outbox_bytes {
-            return self.end(to, DisconnectReason::TooSlow);
-        }
         member.attached.wake();
-        if self.session_bytes > 0 && self.bytes > self.session_bytes {
-            let greatest = self.members.iter().max_by_key(|(peer, member)| (member.bytes, **peer));
-            if let Some(peer) = greatest.map(|(peer, _)| *peer) {
-                self.end(peer, DisconnectReason::TooSlow);
-            }
+        if member.bytes > self.outbox_bytes && member.outbox.len() > 1 {
+            return Some(to);
         }
+        let is_over = self.session_bytes > 0 && self.bytes > self.session_bytes;
+        let still_there = self.members.iter().filter(|(_, member)| member.end.is_none());
+        let greatest = is_over.then(|| still_there.max_by_key(|(peer, member)| (member.bytes, **peer)));
+        greatest.flatten().map(|(peer, _)| *peer)
     }
 }
 
@@ -160,6 +177,8 @@ pub(super) struct Client {
     session: Arc<Session>,
     /// What its request presented; a client of Engine.IO 4 may present a key with its CONNECT instead.
     presented: Option<Grant>,
+    /// Its place among those without a key, until it has shown one.
+    keyless: Mutex<Option<keyless::Place>>,
     carrier: Carrier,
     address: IpAddr,
     /// Set when the namespace is open.
@@ -177,6 +196,13 @@ impl Session {
         address: IpAddr,
     ) -> Result<Client, OpenError> {
         let place = self.place(address)?;
+        let keyless = match presented {
+            Some(_) => None,
+            None => Some(self.keyless.enter(address).ok_or_else(|| {
+                self.shared.metrics.limited(Limited::Keyless);
+                OpenError::Keyless
+            })?),
+        };
         let state = self.state();
         if state.ended || presented.as_ref().is_some_and(|grant| !state.keys.holds(grant.key)) {
             return Err(OpenError::Ended);
@@ -187,6 +213,7 @@ impl Session {
         Ok(Client {
             session: self.clone(),
             presented,
+            keyless: Mutex::new(keyless),
             carrier,
             address,
             peer: OnceLock::new(),
@@ -203,8 +230,8 @@ impl Session {
             bytes_per_second: limits.raw_bytes_per_second(),
             // It cannot be switched off: clients are told it.
             ping_interval: if limits.heartbeat_secs == 0 { defaults.ping_interval } else { limits.heartbeat() },
-            // Those that are closing count here, and must not keep newcomers out.
-            connections: if limits.peers == 0 { usize::MAX } else { limits.peers * 2 },
+            // Those that are closing count here, and must not keep newcomers out; nor those without a key.
+            connections: if limits.peers == 0 { usize::MAX } else { limits.peers * 2 + keyless::MOST },
             ..defaults
         }
     }
@@ -248,6 +275,7 @@ impl Endpoint for Client {
         clients.members.insert(peer, Member { attached, outbox: VecDeque::new(), bytes: 0, end: None });
         clients.rules.enter(peer);
         let _ = self.peer.set(peer);
+        self.keyless.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(())
     }
 
@@ -278,12 +306,11 @@ impl Endpoint for Client {
         let member = clients.members.get_mut(peer)?;
         let batch = member.outbox.len().min(BATCH);
         for outgoing in member.outbox.drain(..batch) {
-            let (Outgoing::Event { argument, .. } | Outgoing::Acknowledgement { argument, .. }) = &outgoing;
-            member.bytes -= argument.len();
-            clients.bytes -= argument.len();
+            member.bytes -= outgoing.argument().len();
+            clients.bytes -= outgoing.argument().len();
             into.push(outgoing);
         }
-        match member.end {
+        match member.end.filter(|_| member.outbox.is_empty()) {
             None => None,
             Some(DisconnectReason::Restart | DisconnectReason::TooSlow) => Some(End::ForNow),
             Some(_) => Some(End::ForGood),

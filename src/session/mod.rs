@@ -5,6 +5,7 @@ pub mod connection;
 mod easyrtc;
 pub mod gate;
 pub mod ice;
+mod keyless;
 pub mod keys;
 pub mod line;
 pub mod listener;
@@ -21,6 +22,7 @@ mod view;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use crate::tasks::{Tasks, Threads};
 use tokio::net::TcpListener;
@@ -36,12 +38,17 @@ use crate::transport::{Carrier, socketio, sockjs};
 use connection::{Attached, Connection, Left};
 use gate::{Gate, Place};
 use ice::Ice;
+use keyless::Keyless;
 use keys::{Grant, KeyRing, NO_KEY};
 use pace::Pace;
 pub use view::PeerInfo;
 
 /// How many connections at their full rate a session's may add up to.
 const SESSION_SHARE: u32 = 10;
+
+/// How long the end of a session waits for those who are between two polls, and how often it looks.
+const FAREWELL: Duration = Duration::from_secs(2);
+const FAREWELL_STEP: Duration = Duration::from_millis(10);
 
 /// What all sessions share.
 pub struct Shared {
@@ -105,6 +112,8 @@ pub struct Session {
     sockjs: OnceLock<Arc<sockjs::Service<Connection>>>,
     /// Made when the first Socket.IO client comes.
     socketio: OnceLock<Arc<socketio::Service<easyrtc::Client>>>,
+    /// Socket.IO clients that have shown no key yet.
+    keyless: Arc<Keyless>,
     ice: Ice,
     /// What all its connections together may send.
     pace: Arc<Mutex<Pace>>,
@@ -138,6 +147,9 @@ pub enum OpenError {
     /// `limits.connections_per_address`
     #[error("this address has as many connections as it may (limits.connections_per_address)")]
     AddressFull,
+    /// There are too many without a key, of this address or of all.
+    #[error("too many connections have shown no key yet")]
+    Keyless,
 }
 
 impl OpenError {
@@ -146,7 +158,7 @@ impl OpenError {
         let status = match self {
             Self::Ended => hyper::StatusCode::NOT_FOUND,
             Self::Full => hyper::StatusCode::SERVICE_UNAVAILABLE,
-            Self::AddressFull => hyper::StatusCode::TOO_MANY_REQUESTS,
+            Self::AddressFull | Self::Keyless => hyper::StatusCode::TOO_MANY_REQUESTS,
         };
         crate::http::text(status, self.to_string())
     }
@@ -181,6 +193,7 @@ impl Session {
             presence: plan.presence,
             sockjs: OnceLock::new(),
             socketio: OnceLock::new(),
+            keyless: Arc::default(),
             ice: Ice::of(&shared.config.webrtc),
             pace: Pace::shared(pace::Rates::of(limits), SESSION_SHARE),
             listener: OnceLock::new(),
@@ -311,13 +324,32 @@ impl Session {
     }
 
     /// Ends the session: every connection is told why, nothing is let in any more. Returns at once;
-    /// [`Session::gone`] waits.
-    pub fn end(&self, reason: DisconnectReason) {
+    /// [`Session::gone`] waits. For whoever is between two polls the port stays open a little.
+    pub fn end(self: &Arc<Self>, reason: DisconnectReason) {
         let mut state = self.state();
         state.ended = true;
         state.end_where(|_| true, reason);
         drop(state);
+        match self.has_untold() {
+            true => drop(self.tasks.spawn(self.clone().say_farewell())),
+            false => self.close(),
+        }
+    }
+
+    /// Closes when all have fetched their end, or have had the time to.
+    async fn say_farewell(self: Arc<Self>) {
+        let all_are_told = async {
+            while self.has_untold() {
+                tokio::time::sleep(FAREWELL_STEP).await;
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL, all_are_told).await;
         self.close();
+    }
+
+    fn has_untold(&self) -> bool {
+        self.sockjs.get().is_some_and(|sockjs| sockjs.has_untold())
+            || self.socketio.get().is_some_and(|socketio| socketio.has_untold())
     }
 
     /// Lets the tasks of a session that has ended end.
@@ -329,9 +361,14 @@ impl Session {
         self.tasks.close();
     }
 
-    /// Completes when an ended session's port is free again, which is at once.
+    /// Completes when an ended session's port is free again: within [`FAREWELL`], mostly at once.
     pub async fn port_released(&self) {
         self.released.cancelled().await;
+    }
+
+    /// Whether it is.
+    pub fn is_released(&self) -> bool {
+        self.released.is_cancelled()
     }
 
     /// Completes when all tasks of an ended session have ended.

@@ -81,8 +81,7 @@ async fn serve(folder: &Path, request: hyper::Request<http::Body>) -> Response {
     head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=0"));
     head.headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // A file that breaks off while it is read ends the body early, which Content-Length tells.
-    let body = body.map_frame(|frame| frame).collect().await;
-    match body {
+    match body.collect().await {
         Ok(whole) => Response::from_parts(head, http::full(whole.to_bytes())),
         Err(_) => not_found(),
     }

@@ -9,6 +9,8 @@ pub mod names;
 #[allow(dead_code, reason = "likewise")]
 mod neighbour;
 #[allow(dead_code, reason = "likewise")]
+mod packets;
+#[allow(dead_code, reason = "likewise")]
 pub mod recording;
 #[allow(dead_code, reason = "likewise")]
 mod session;

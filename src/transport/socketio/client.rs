@@ -108,6 +108,17 @@ impl<E: Endpoint> Client<E> {
         }
     }
 
+    /// Whether it polls, and its last words but for the bare end are still to be fetched.
+    pub(super) fn is_untold(&self) -> bool {
+        let state = self.state();
+        let has_to_be_told = match &state.phase {
+            Phase::Open(endpoint) => endpoint.ended(),
+            Phase::Over(over) => over.until.is_some() && over.last.is_some(),
+            Phase::Greeting(..) | Phase::Left(_) => false,
+        };
+        state.way != Way::Socket && has_to_be_told
+    }
+
     pub(super) fn is_upgraded(&self) -> bool {
         self.state().way == Way::Socket
     }

@@ -98,6 +98,11 @@ impl<E: Endpoint> Service<E> {
         self.clients().len()
     }
 
+    /// Whether a client that polls has not fetched yet that the server has ended it.
+    pub fn has_untold(&self) -> bool {
+        self.clients().values().any(|client| client.is_untold())
+    }
+
     /// Answers a request, whatever its path. `open` makes the endpoint if this request begins a
     /// connection; its error is then the answer.
     pub async fn handle(

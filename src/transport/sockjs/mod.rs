@@ -125,6 +125,11 @@ impl<E: Endpoint> Service<E> {
         unattended.into_iter().for_each(|(_, session)| session.end());
     }
 
+    /// Whether a client that polls has not fetched yet that the server has ended it.
+    pub fn has_untold(&self) -> bool {
+        self.sessions().values().any(|session| session.is_untold())
+    }
+
     /// Answers a request. `path` is what follows the prefix, undecoded; sessions opened in one
     /// `space` are not reachable in another. `open` makes the endpoint if this request opens a
     /// session; its error is then the answer.

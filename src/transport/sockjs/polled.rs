@@ -58,6 +58,8 @@ enum Phase<E> {
     Closing {
         left: Vec<Text>,
         close: Close,
+        /// Whether a receiver has had the close.
+        told: bool,
     },
     Gone,
 }
@@ -123,6 +125,15 @@ impl<E: Endpoint> PolledSession<E> {
         self.state().receivers > 0
     }
 
+    /// Whether the application's close is still to be fetched.
+    pub(super) fn is_untold(&self) -> bool {
+        match &self.state().phase {
+            Phase::Open(endpoint) => endpoint.ended(),
+            Phase::Closing { told, .. } => !told,
+            Phase::Gone => false,
+        }
+    }
+
     pub(super) fn way_in(&self) -> WayIn<E> {
         match &self.state().phase {
             Phase::Open(endpoint) => WayIn::Open(endpoint.clone()),
@@ -143,14 +154,17 @@ impl<E: Endpoint> PolledSession<E> {
         if let Phase::Open(endpoint) = &state.phase {
             let mut left = Vec::new();
             match endpoint.take(Form::Quoted, &mut |text| left.push(text.clone())) {
-                Some(close) => _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close })),
+                Some(close) => _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close, told: false })),
                 None if left.is_empty() => return None,
                 None => return Some(Frame::messages(&left)),
             }
         }
         match &mut state.phase {
             Phase::Closing { left, .. } if !left.is_empty() => Some(Frame::messages(&std::mem::take(left))),
-            Phase::Closing { close, .. } => Some(Frame::close(*close)),
+            Phase::Closing { close, told, .. } => {
+                *told = true;
+                Some(Frame::close(*close))
+            }
             Phase::Open(_) | Phase::Gone => Some(Frame::close(INTERRUPTED)),
         }
     }
@@ -180,7 +194,7 @@ impl<E: Endpoint> PolledSession<E> {
                 None => {}
             }
         };
-        _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close }));
+        _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close, told: false }));
         self.due.notify_one();
     }
 
