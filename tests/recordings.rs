@@ -98,6 +98,7 @@ async fn sockjs_spoiled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs redis-server"]
 async fn opentera_as_recorded() {
     let program = Path::new(env!("CARGO_BIN_EXE_viderehab"));
     let outcomes = opentera::run(&directory("opentera"), program).await.expect("the recordings are read");
@@ -106,6 +107,7 @@ async fn opentera_as_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs redis-server"]
 async fn opentera_spoiled() {
     let mut scenarios = opentera::scenario::all(&directory("opentera")).expect("the recordings are read");
     let telling =

@@ -236,6 +236,7 @@ async fn until(log: &Path, what: &str) {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn the_service_of_an_opentera_server_tells_nobody() {
     let data = Data::new("opentera");
     let (redis, rest) = (Redis::start().await, Rest::start().await);

@@ -65,6 +65,11 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             "must not be empty".to_owned(),
         ),
         (
+            webrtc.turn.as_ref().is_none_or(|turn| turn.ttl_secs > 0),
+            "webrtc.turn.ttl_secs",
+            "must be at least 1".to_owned(),
+        ),
+        (
             limits.easyrtc_bytes >= LEAST_MESSAGE_BYTES,
             "limits.easyrtc_bytes",
             format!("must be at least {LEAST_MESSAGE_BYTES}; an offer is about 6 KB"),

@@ -167,7 +167,8 @@ fn now() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn new_id() -> String {
+/// Unguessable, and so nobody else's.
+pub(super) fn new_id() -> String {
     let mut source = rand::rand_core::UnwrapErr(rand::rngs::SysRng);
     (0..ID_CHARACTERS).map(|_| char::from(source.sample(Alphanumeric))).collect()
 }

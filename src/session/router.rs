@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 
+use super::easyrtc::new_id;
 use super::keys::{Grant, NO_KEY};
 use super::site::Site;
 use super::{OpenError, Session, page};
@@ -73,7 +74,7 @@ impl Session {
         let mut response = match site {
             Some(site) => site.page(role, self.port).await,
             None => {
-                let ice_servers = self.ice.for_peer(&format!("{}-{}", self.id, role.name()));
+                let ice_servers = self.ice.for_peer(&format!("{}-{}", self.id, new_id()));
                 page::call(config, self.port, &self.name, &grant, ice_servers)
             }
         };
@@ -103,9 +104,11 @@ impl Session {
             Some(_) => Presented::None,
             None => self.admit(&request, address),
         };
+        let in_query = query(request.uri(), "key").is_some();
         let open = |carrier, version| match presented {
             Presented::Grant(grant) => self.open_socketio(Some(grant), carrier, address).map_err(OpenError::response),
-            Presented::None if version == Version::V4 => {
+            // A cookie may be left from an earlier session on this port.
+            Presented::None | Presented::Wrong | Presented::Taken(_) if version == Version::V4 && !in_query => {
                 self.open_socketio(None, carrier, address).map_err(OpenError::response)
             }
             refused => Err(refused.unauthorized()),

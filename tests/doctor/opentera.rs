@@ -17,6 +17,7 @@ async fn server_starts(redis: &Redis) {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn redis_is_looked_at() {
     let (mut redis, rest) = (Redis::start().await, Rest::start().await);
     let mut settings = with_opentera(config(), &redis, &rest);
@@ -53,6 +54,7 @@ async fn redis_is_looked_at() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server"]
 async fn the_opentera_server_is_looked_at() {
     let (redis, rest) = (Redis::start().await, Rest::start().await);
     server_starts(&redis).await;

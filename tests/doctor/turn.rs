@@ -13,6 +13,7 @@ fn stun(url: String) -> IceServer {
 }
 
 #[tokio::test]
+#[ignore = "needs turnserver"]
 async fn a_turn_server_is_asked_for_a_relay() {
     let turn = TurnServer::start("a secret of the north");
     let mut settings = config();

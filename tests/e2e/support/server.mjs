@@ -102,6 +102,12 @@ export class Server {
     await once(this.#child, 'exit');
   }
 
+  /** Asks it to end, as a deployment would. */
+  async drain() {
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'exit');
+  }
+
   async stop() {
     if (this.#child && this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill('SIGTERM');
