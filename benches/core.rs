@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use serde_json::json;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use viderehab::room::easyrtc::{EasyRtc, Given, Limits as EasyRtcLimits, Output, Request};
 use viderehab::room::{Admission, Limits, PeerId, Rooms};
 use viderehab::wire::easyrtc::Event;
@@ -166,9 +166,8 @@ fn join() -> usize {
 fn easyrtc() -> usize {
     let mut easyrtc = EasyRtc::new(EasyRtcLimits { members: 100, rooms: 100 });
     (1..=2).for_each(|who| easyrtc.enter(who));
-    let mut apply = |who: PeerId, event: Event, message: &serde_json::Value| {
-        let argument = to_raw_value(message).expect("JSON");
-        let request = Request { event, argument: Some(&argument), ack: true };
+    let mut apply = |who: PeerId, event: Event, argument: &RawValue| {
+        let request = Request { event, argument: Some(argument), ack: true };
         let mut given =
             Given { now: 1_000_000, new_id: &mut || format!("{who:016}"), ice_servers: &mut || "[]".to_owned() };
         let mut written = String::new();
@@ -179,9 +178,10 @@ fn easyrtc() -> usize {
         }
         written.len()
     };
-    let login = json!({"msgType": "authenticate", "msgData": {"apiVersion": "1"}});
+    let raw = |message: &serde_json::Value| to_raw_value(message).expect("JSON");
+    let login = raw(&json!({"msgType": "authenticate", "msgData": {"apiVersion": "1"}}));
     (1..=2).for_each(|who| _ = apply(who, Event::Auth, &login));
-    let letter = json!({"msgType": "bench", "msgData": "x".repeat(600), "targetEasyrtcid": format!("{:016}", 2)});
+    let letter = raw(&json!({"msgType": "bench", "msgData": "x".repeat(600), "targetEasyrtcid": format!("{:016}", 2)}));
     let heard = (0..TIMES).filter(|_| apply(1, Event::Msg, &letter) > 600).count();
     assert_eq!(heard, TIMES);
     heard

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use viderehab_fuzz::wire::videre::{self, Departure, Event, NAME_BYTES, Packet};
+use viderehab_fuzz::wire::videre::{self, Beginning, Departure, Event, NAME_BYTES, Packet};
 use viderehab_fuzz::{json, within};
 
 fuzz_target!(|data: &[u8]| {
@@ -26,6 +26,15 @@ fuzz_target!(|data: &[u8]| {
         assert!(within(name.as_bytes(), data) && name.len() <= NAME_BYTES);
     }
     let _ = (packet.resume(), packet.acknowledged());
+    // Read with the help of a packet that begins like it: one that ends before this one's Payload does.
+    if let Some(beginning) = Beginning::of(&packet) {
+        assert!(beginning.read(text).is_some(), "{text}");
+        let cut = &text[..text.len() - text.chars().next_back().map_or(0, char::len_utf8)];
+        for other in [cut, &format!("{cut},{cut}"), &format!("{text}{cut}")] {
+            let (helped, alone) = (beginning.read(other), Packet::parse(other).ok());
+            assert!(helped.is_none_or(|helped| alone.is_some_and(|alone| is_same(&helped, &alone))), "{other}");
+        }
+    }
     assert_eq!(videre::passed_on(&packet, None).as_str(), text);
     passed_on(&packet, whole.as_ref(), videre::passed_on(&packet, Some("main")).as_str(), None);
     passed_on(&packet, whole.as_ref(), videre::connect(&packet, Some("main"), true).as_str(), Some("true"));
@@ -33,6 +42,13 @@ fuzz_target!(|data: &[u8]| {
     let list = format!("[{},null]", packet.user_id.unwrap_or("null"));
     passed_on(&packet, whole.as_ref(), videre::ping(&packet, Some("main"), user_ids.into_iter()).as_str(), Some(&list));
 });
+
+fn is_same(one: &Packet, other: &Packet) -> bool {
+    let parts = |packet: &Packet| [packet.user_id, packet.room_id].map(|text| text.map(str::to_owned));
+    one.event == other.event
+        && parts(one) == parts(other)
+        && videre::connect(one, None, true).as_str() == videre::connect(other, None, true).as_str()
+}
 
 /// Whether there is nothing to be refused.
 fn is_packet(whole: &Value) -> bool {

@@ -90,7 +90,7 @@ impl<W> Rooms<W> {
             }
         });
         let seat = Seat::of_parts(sent.into_iter().map(|text| self.tally.message(text.into())), handed, received);
-        let peer = Peer { attached, admitted: true, membership, outbox, seat: Some(Box::new(seat)), end: None };
+        let peer = Peer { membership, outbox, seat: Some(Box::new(seat)), ..Peer::new(attached, true) };
         self.peers.insert(who, peer);
     }
 }

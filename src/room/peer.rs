@@ -6,6 +6,7 @@ use super::log::Cursor;
 use super::message::Message;
 use super::rules::RoomIndex;
 use super::seat::Seat;
+use crate::wire::videre::{Beginning, Event, Packet, PacketError};
 
 /// Why a connection ended, for the close code, the log and the metrics alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,11 +58,35 @@ pub(super) struct Peer<W> {
     pub attached: W,
     pub admitted: bool,
     pub membership: Option<Membership>,
+    /// How its last packet began.
+    pub beginning: Option<Box<Beginning>>,
     /// What is due from before the present room, or while in none.
     pub outbox: Outbox,
     /// If it opted in to come back.
     pub seat: Option<Box<Seat>>,
     pub end: Option<DisconnectReason>,
+}
+
+impl<W> Peer<W> {
+    /// One that has said nothing yet.
+    pub fn new(attached: W, admitted: bool) -> Self {
+        Self { attached, admitted, membership: None, beginning: None, outbox: Outbox::default(), seat: None, end: None }
+    }
+
+    /// Reads one of its messages.
+    ///
+    /// # Errors
+    /// See [`PacketError`].
+    pub fn read<'a>(&mut self, message: &'a str) -> Result<Packet<'a>, PacketError> {
+        if let Some(packet) = self.beginning.as_ref().and_then(|beginning| beginning.read(message)) {
+            return Ok(packet);
+        }
+        let packet = Packet::parse(message)?;
+        if packet.event == Event::Broadcast {
+            self.beginning = Beginning::of(&packet).map(Box::new);
+        }
+        Ok(packet)
+    }
 }
 
 /// A peer's place in a room.

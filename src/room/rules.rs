@@ -93,9 +93,7 @@ impl<W> Rooms<W> {
 
     /// A peer comes in. It is in no room until it connects.
     pub fn enter(&mut self, who: PeerId, admission: Admission, attached: W) {
-        let admitted = admission == Admission::Keyed;
-        let peer = Peer { attached, admitted, membership: None, outbox: Outbox::default(), seat: None, end: None };
-        self.peers.insert(who, peer);
+        self.peers.insert(who, Peer::new(attached, admission == Admission::Keyed));
     }
 
     /// How many peers are in, connected to a room or not.
@@ -129,7 +127,7 @@ impl<W> Rooms<W> {
     /// Applies one message from a peer. Messages of a peer that has been ended do nothing.
     pub fn apply(&mut self, who: PeerId, message: &str, wake: Wake<W>) -> Verdict {
         let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return Verdict::Refused };
-        let parsed = Packet::parse(message);
+        let parsed = peer.read(message);
         let counts = !parsed.as_ref().is_ok_and(|packet| matches!(packet.event, Event::Ack | Event::Resume));
         if let Some(seat) = peer.seat.as_mut().filter(|_| counts) {
             seat.count();

@@ -1,6 +1,7 @@
 //! What the bytes mean: pure and stateless, decode beside encode.
 
 pub mod easyrtc;
+mod eight;
 pub mod manage;
 pub mod opentera;
 pub mod socketio;

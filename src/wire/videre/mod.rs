@@ -6,11 +6,13 @@
 //! numbers arrive as they were written. Of two members of one name the last counts, as it does for
 //! every JavaScript receiver.
 
+mod beginning;
 mod parse;
 mod render;
 mod resume;
 mod scan;
 
+pub use beginning::Beginning;
 pub use parse::{Event, NAME_BYTES, Packet, PacketError, RoomKey};
 pub use render::{Departure, connect, disconnect, error, passed_on, ping};
 pub use resume::{Resume, acknowledge, resumed, seated};

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use crate::wire::eight::first_escaped;
+
 /// How many times eight bytes of a string are looked at here, before what is left is worth the call of a search.
 const NEAR: usize = 3;
 
@@ -18,6 +20,18 @@ pub(super) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     pub fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
+    }
+
+    /// One that has been read so far already.
+    pub fn from(text: &'a str, at: usize) -> Self {
+        Self { text, at }
+    }
+
+    /// Reads the end of an object, with the blanks after it; answers where that is.
+    pub fn close(&mut self) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        self.at = blanks(bytes, past(bytes, self.at, b'}')?);
+        Some(self.at)
     }
 
     /// Reads an object: hands over the name of each member, for `each` to read the value behind it. `None`: here is no
@@ -143,9 +157,8 @@ fn special(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     let mut passed = 0;
     for eight in rest.as_chunks::<8>().0.iter().take(NEAR) {
-        let special = special_in(u64::from_le_bytes(*eight));
-        if special != 0 {
-            return Some(at + passed + special.trailing_zeros() as usize / 8);
+        if let Some(place) = first_escaped(*eight) {
+            return Some(at + passed + place);
         }
         passed += 8;
     }
@@ -154,15 +167,6 @@ fn special(bytes: &[u8], at: usize) -> Option<usize> {
     // Without a way out of the loop, so that many bytes are looked at together.
     let has_control = far[..length].iter().fold(false, |any, byte| any | (*byte < b' '));
     (!has_control).then_some(at + passed + length)
-}
-
-/// The highest bit of the first of eight bytes that does not stand for itself in a string, and perhaps of later ones.
-fn special_in(eight: u64) -> u64 {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const HIGHEST: u64 = 0x80 * EACH;
-    let below = |bytes: u64, limit: u8| bytes.wrapping_sub(EACH * u64::from(limit)) & !bytes & HIGHEST;
-    let is = |byte: u8| below(eight ^ (EACH * u64::from(byte)), 1);
-    is(b'"') | is(b'\\') | below(eight, b' ')
 }
 
 fn escape(bytes: &[u8], at: usize) -> Option<usize> {

@@ -130,3 +130,54 @@ proptest! {
         prop_assert_eq!(answer, json!({"Header": {"Event": "connect", "UserId": user, "RoomId": "main"}, "Payload": "true"}));
     }
 }
+
+/// What is read with the help of the packet before is what is read without it.
+fn reads_alike(before: &str, text: &str) -> Option<()> {
+    let beginning = Beginning::of(&Packet::parse(before).ok()?)?;
+    let helped = beginning.read(text)?;
+    let whole = Packet::parse(text).expect("it is a packet");
+    let fields = |packet: &Packet<'_>| {
+        let texts = [packet.user_id, packet.room_id, packet.payload].map(|text| text.map(str::to_owned));
+        (packet.event, texts)
+    };
+    assert_eq!(fields(&helped), fields(&whole), "{before} {text}");
+    Some(())
+}
+
+#[test]
+fn a_packet_like_the_last_is_read_alike() {
+    let before = r#"{"Header": {"Event":"broadcast","UserId":"U1","RoomId":"r"}, "Payload": [1,"a"] }"#;
+    for (text, is_read) in [
+        (before, true),
+        (r#"{"Header": {"Event":"broadcast","UserId":"U1","RoomId":"r"}, "Payload": "}" } "#, true),
+        (r#"{"Header": {"Event":"broadcast","UserId":"U1","RoomId":"r"}, "Payload": 7,"More":1}"#, false),
+        (r#"{"Header": {"Event":"broadcast","UserId":"U1","RoomId":"r"}, "Payload": 7,"Header":{}}"#, false),
+        (r#"{"Header": {"Event":"broadcast","UserId":"U1","RoomId":"r"}, "Payload": 7}}"#, false),
+        (r#"{"Header": {"Event":"broadcast","UserId":"U1","RoomId":"r"}, "Payload": }"#, false),
+        (r#"{"Header": {"Event":"broadcast","UserId":"U2","RoomId":"r"}, "Payload": 7}"#, false),
+    ] {
+        assert_eq!(reads_alike(before, text).is_some(), is_read, "{text}");
+    }
+    for other in [
+        r#"{"Payload":1,"Header":{"Event":"broadcast"}}"#,
+        r#"{"Header":{"Event":"broadcast"}}"#,
+        r#"{"Header":{"Event":"broadcast"},"Payload":1,"More":2}"#,
+    ] {
+        assert!(Beginning::of(&Packet::parse(other).unwrap()).is_none(), "{other}");
+    }
+    let twice = r#"{"Payload":1,"Header":{"Event":"broadcast"},"Payload":2}"#;
+    assert!(reads_alike(twice, twice).is_some());
+}
+
+proptest! {
+    #[test]
+    fn mangled_packets_are_read_alike(spaces in " {0,2}", payload in "\\PC{0,12}", at in any::<prop::sample::Index>(), with in "[{}\\[\\]\",:0a ]{0,3}") {
+        let before = format!(r#"{{"Header":{{"Event":"broadcast","UserId":"u"}},{spaces}"Payload":"x"}}"#);
+        let after = before.replace("\"x\"", &json!(payload).to_string());
+        prop_assert!(reads_alike(&before, &after).is_some());
+        let places: Vec<usize> = after.char_indices().map(|(at, _)| at).collect();
+        let mut spoiled = after.clone();
+        spoiled.insert_str(places[at.index(places.len())], &with);
+        reads_alike(&before, &spoiled);
+    }
+}
