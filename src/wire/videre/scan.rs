@@ -90,11 +90,12 @@ fn past(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
     (*bytes.get(at)? == byte).then_some(at + 1)
 }
 
-/// A value that begins here. What is open meanwhile is kept as a bracket each.
+/// A value that begins here.
 fn value(bytes: &[u8], mut at: usize) -> Option<usize> {
-    let mut open = Vec::new();
+    let mut open = Open::default();
     loop {
         at = match *bytes.get(at)? {
+            b'"' => string(bytes, at)?.0,
             opening @ (b'{' | b'[') => {
                 // Both are two before the bracket that closes them.
                 let closing = opening + 2;
@@ -107,20 +108,59 @@ fn value(bytes: &[u8], mut at: usize) -> Option<usize> {
                     }
                 }
             }
-            b'"' => string(bytes, at)?.0,
             b'-' | b'0'..=b'9' => number(bytes, at)?,
             _ => word(bytes, at)?,
         };
         // A value has ended, and perhaps what it was in.
         loop {
-            let Some(closing) = open.last().copied() else { return Some(at) };
-            let Some(end) = past(bytes, at, closing) else {
-                at = inside(bytes, past(bytes, at, b',')?, closing)?;
-                break;
-            };
-            open.pop();
-            at = end;
+            let Some(closing) = open.last() else { return Some(at) };
+            at = blanks(bytes, at);
+            match *bytes.get(at)? {
+                b',' => {
+                    at = inside(bytes, at + 1, closing)?;
+                    break;
+                }
+                byte if byte == closing => open.pop(),
+                _ => return None,
+            }
+            at += 1;
         }
+    }
+}
+
+/// The brackets that are open, the innermost last: a bit each, and those that are very deep a byte each.
+#[derive(Default)]
+struct Open {
+    depth: usize,
+    /// Set: an array.
+    bits: u64,
+    deep: Vec<u8>,
+}
+
+impl Open {
+    fn push(&mut self, closing: u8) {
+        match self.depth < 64 {
+            true => self.bits = self.bits << 1 | u64::from(closing == b']'),
+            false => self.deep.push(closing),
+        }
+        self.depth += 1;
+    }
+
+    /// The bracket that closes the innermost.
+    fn last(&self) -> Option<u8> {
+        match self.depth {
+            0 => None,
+            1..=64 => Some(if self.bits & 1 == 1 { b']' } else { b'}' }),
+            _ => self.deep.last().copied(),
+        }
+    }
+
+    fn pop(&mut self) {
+        match self.depth <= 64 {
+            true => self.bits >>= 1,
+            false => _ = self.deep.pop(),
+        }
+        self.depth -= 1;
     }
 }
 
@@ -134,7 +174,21 @@ fn inside(bytes: &[u8], at: usize, closing: u8) -> Option<usize> {
 }
 
 /// A string, and whether there are escapes in it.
-fn string(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
+#[inline]
+fn string(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+    let rest = bytes.get(at..)?;
+    // Most names are short.
+    if let Some(([b'"'], near)) = rest.split_first_chunk()
+        && let Some(eight) = near.first_chunk()
+        && let Some(place) = first_escaped(*eight)
+        && near[place] == b'"'
+    {
+        return Some((at + place + 2, false));
+    }
+    far_string(bytes, at)
+}
+
+fn far_string(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
     if *bytes.get(at)? != b'"' {
         return None;
     }
