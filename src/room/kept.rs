@@ -79,14 +79,12 @@ impl<W> Rooms<W> {
         due.into_iter().for_each(|text| outbox.push(self.tally.message(text.into())));
         let membership = place.map(|place| {
             let index = self.open(place.room.into());
-            let room = &mut self.rooms[index];
-            room.members.push(who);
             Membership {
                 room: index,
                 user_id: place.user_id.map(Into::into),
                 room_id: place.room_id.map(Into::into),
                 initiator: place.initiator,
-                cursor: room.log.end(),
+                cursor: self.rooms[index].join(who),
             }
         });
         let seat = Seat::of_parts(sent.into_iter().map(|text| self.tally.message(text.into())), handed, received);

@@ -7,7 +7,7 @@ use slab::Slab;
 use subtle::ConstantTimeEq;
 
 use super::PeerId;
-use super::log::{Audience, Log};
+use super::log::{Audience, Cursor, Log};
 use super::message::{Message, Tally};
 use super::peer::{DisconnectReason, Membership, Outbox, Peer, PeerView};
 use super::refusal::{Refusal, same_json};
@@ -63,7 +63,22 @@ pub(super) struct Room {
     pub key: RoomKey,
     /// In join order.
     pub members: Vec<PeerId>,
+    /// Those of them who have read all: the others were woken when something came, and have still to take it.
+    pub caught_up: Vec<PeerId>,
     pub log: Log,
+}
+
+impl Room {
+    fn new(key: RoomKey) -> Self {
+        Self { key, members: Vec::new(), caught_up: Vec::new(), log: Log::default() }
+    }
+
+    /// Lets somebody in, who begins to read here.
+    pub fn join(&mut self, who: PeerId) -> Cursor {
+        self.members.push(who);
+        self.caught_up.push(who);
+        self.log.end()
+    }
 }
 
 /// The rooms and the peers of one session. `W` is what the session attaches to a peer; the rules
@@ -183,7 +198,11 @@ impl<W> Rooms<W> {
         }
         if let Some(membership) = &mut peer.membership {
             let room = &mut self.rooms[membership.room];
+            let was_behind = membership.cursor < room.log.end();
             taken += room.log.read(&mut membership.cursor, who, BATCH_BYTES.saturating_sub(taken), hand);
+            if was_behind && membership.cursor == room.log.end() {
+                room.caught_up.push(who);
+            }
         }
         taken >= BATCH_BYTES
     }
@@ -246,7 +265,7 @@ impl<W> Rooms<W> {
         let initiator = !room.members.iter().any(|member| {
             self.peers.get(member).and_then(|peer| peer.membership.as_ref()).is_some_and(|member| member.initiator)
         });
-        room.members.push(who);
+        let cursor = room.join(who);
         let peer = self.peers.get_mut(&who).expect("the caller looked it up");
         peer.admitted = true;
         peer.membership = Some(Membership {
@@ -254,7 +273,7 @@ impl<W> Rooms<W> {
             user_id: packet.user_id.map(Box::from),
             room_id: packet.room_id.map(Box::from),
             initiator,
-            cursor: room.log.end(),
+            cursor,
         });
         self.say(index, Audience::All, videre::connect(packet, alias, initiator), wake);
         Ok(())
@@ -263,7 +282,7 @@ impl<W> Rooms<W> {
     /// The room of this key, which is made if there is none.
     pub(super) fn open(&mut self, key: RoomKey) -> RoomIndex {
         let rooms = &mut self.rooms;
-        let new = |key: &RoomKey| rooms.insert(Room { key: key.clone(), members: Vec::new(), log: Log::default() });
+        let new = |key: &RoomKey| rooms.insert(Room::new(key.clone()));
         *self.by_key.entry(key).or_insert_with_key(new)
     }
 
@@ -313,22 +332,23 @@ impl<W> Rooms<W> {
         self.relieve(wake);
     }
 
-    /// Appends to a room's log and wakes those concerned; ends those who fall off its tail.
+    /// Appends to a room's log and wakes those concerned who were not woken before; ends those who fall off its tail.
     fn say(&mut self, index: RoomIndex, audience: Audience, text: Text, wake: Wake<W>) {
-        let room = &mut self.rooms[index];
-        let end = room.log.end();
+        let Self { rooms, peers, tally, .. } = self;
+        let room = &mut rooms[index];
         let mut readers = room.members.len();
-        for member in &room.members {
-            let peer = self.peers.get_mut(member).expect("a member is a peer");
+        room.caught_up.retain(|member| {
+            let peer = peers.get_mut(member).expect("a member is a peer");
             if audience.includes(*member) {
                 wake(&peer.attached);
-            } else if let Some(membership) = peer.membership.as_mut().filter(|membership| membership.cursor == end) {
-                // It has read all and this is not for it: it need not be woken to pass it.
-                membership.cursor += 1;
-                readers -= 1;
+                return false;
             }
-        }
-        room.log.append(audience, self.tally.message(text), readers);
+            // This is not for it: it need not be woken to pass it.
+            peer.membership.as_mut().expect("a member has a place").cursor += 1;
+            readers -= 1;
+            true
+        });
+        room.log.append(audience, tally.message(text), readers);
         if room.log.bytes() > self.limits.log_bytes {
             room.log.shorten(self.limits.log_bytes);
             self.end_fallen(index, wake);
@@ -353,6 +373,7 @@ impl<W> Rooms<W> {
         let Some(mut membership) = peer.membership.take() else { return };
         let room = &mut self.rooms[membership.room];
         room.members.retain(|member| *member != who);
+        room.caught_up.retain(|member| *member != who);
         membership.cursor = membership.cursor.max(room.log.first());
         let mut outbox = peer.end.is_none().then_some(&mut peer.outbox);
         let stays_due = |message: &Message| {
