@@ -61,6 +61,7 @@ pub struct App {
     dashboard: String,
     certificate: Option<Arc<Certificate>>,
     listening: Weak<TcpListener>,
+    inherited: Inherited,
     stop: CancellationToken,
     sessions_stop: CancellationToken,
     tasks: Tasks,
@@ -98,7 +99,8 @@ impl App {
             config,
         });
         let (stop, sessions_stop, tasks) = (CancellationToken::new(), CancellationToken::new(), Tasks::here());
-        let manager = Manager::start(shared.clone(), base.clone(), sessions_stop.clone(), &tasks, inherited).await?;
+        let manager =
+            Manager::start(shared.clone(), base.clone(), sessions_stop.clone(), &tasks, inherited.clone()).await?;
         let opentera = match shared.config.opentera {
             Some(_) => Some(
                 OpenTera::start(&shared.config, local.port(), base, manager.clone(), stop.clone(), &tasks)
@@ -124,7 +126,18 @@ impl App {
             serve(listener, terms, &stop_listening, &connections, handle).await;
         });
         front.health.ready();
-        Ok(Self { front, address: local, url, dashboard, certificate, listening, stop, sessions_stop, tasks })
+        Ok(Self {
+            front,
+            address: local,
+            url,
+            dashboard,
+            certificate,
+            listening,
+            inherited,
+            stop,
+            sessions_stop,
+            tasks,
+        })
     }
 
     /// The address that it listens on, where the configuration left the port to the system.
@@ -169,17 +182,17 @@ impl App {
     }
 
     /// Stops, and gives the sockets that listened, which go on listening: for the run that comes next. Whoever
-    /// connects meanwhile waits.
-    pub async fn hand_over(self) -> Vec<std::net::TcpListener> {
+    /// connects meanwhile waits. With how many of them, the first, are systemd's.
+    pub async fn hand_over(self) -> (Vec<std::net::TcpListener>, usize) {
         let mut listeners: Vec<Arc<TcpListener>> = self.front.manager.registry().listeners();
         listeners.extend(self.listening.upgrade());
+        let inherited = self.inherited.clone();
         self.stop().await;
         let given = listeners.into_iter().filter_map(Arc::into_inner).map(TcpListener::into_std);
-        given
-            .filter_map(|listener| {
-                listener.inspect_err(|error| tracing::warn!(%error, "a socket is not handed over")).ok()
-            })
-            .collect()
+        let given = given.filter_map(|listener| {
+            listener.inspect_err(|error| tracing::warn!(%error, "a socket is not handed over")).ok()
+        });
+        inherited.hand_over(given.collect())
     }
 }
 

@@ -369,12 +369,12 @@ async fn who_shows_no_key_takes_nobodys_place() {
     let session = server.session().await;
     let keyless = path(&session, "EIO=4&transport=polling");
     let mut refused = 0;
-    for _ in 0..20 {
+    for _ in 0..50 {
         let answer = send(session.address(), Method::GET, &keyless, &[], String::new()).await;
         refused += usize::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
     }
-    assert_eq!(refused, 20 - 8);
-    assert!(server.get("/metrics").await.text().contains("limit=\"keyless\"} 12"));
+    assert_eq!(refused, 50 - 32);
+    assert!(server.get("/metrics").await.text().contains("limit=\"keyless\"} 18"));
     let (_ann, _) = enter(&session, &session.key("ann")).await;
     enter_by_polling(&session, 4, &session.key("bob")).await;
     server.app.stop().await;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bystanders::Bystanders;
 use hyper::Method;
 use serde_json::json;
-use server::{Peer, Server, Started, config, open, packet, send, start};
+use server::{Peer, Server, Started, config, open, open_from, packet, send, start};
 
 /// A metric's value, 0 if it is not there.
 async fn metric(server: &Server, name: &str) -> u64 {
@@ -58,6 +58,51 @@ async fn hears(listener: &mut Peer, broadcasts: usize) {
     while heard < broadcasts {
         heard += usize::from(listener.heard().await.starts_with("broadcast"));
     }
+}
+
+/// By no address, as many as it has, and whatever they send.
+#[tokio::test]
+async fn who_has_no_key_takes_nothing_from_those_who_have() {
+    let mut settings = config();
+    settings.limits.peers = 4;
+    settings.limits.bytes_per_second = 100_000;
+    let server = start(settings).await;
+    let session = server.session().await;
+    let mut bystanders = Bystanders::meet(&session).await;
+    // The places of those without a key are their own.
+    let mut silent = Vec::new();
+    for number in 0..200 {
+        let from = format!("192.0.2.{}", number % 5);
+        silent.extend(open_from(&from, session.address(), "/echo/websocket").await);
+    }
+    assert_eq!(silent.len(), 128);
+    assert!(limited(&server, "keyless").await >= 72);
+    let mut third = session.open(&session.key("ann")).await;
+    third.join("C", "main").await;
+    bystanders.ann.hear().await;
+    bystanders.bob.hear().await;
+    drop(silent);
+    // What they send is not the session's to send: each of them ends after one packet, and the next comes.
+    let large = "x".repeat(200_000);
+    for number in 0..60 {
+        let from = format!("198.51.100.{number}");
+        let mut flood = loop {
+            match open_from(&from, session.address(), "/echo/websocket").await {
+                Ok(flood) => break flood,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        flood.say(&large).await;
+        assert_eq!(flood.closed().await, 4003);
+    }
+    let p99 = bystanders.p99(50).await;
+    assert!(p99 < Duration::from_millis(200), "{p99:?}");
+    assert_eq!(limited(&server, "session_rate").await, 0);
+    // Whoever names the session is one of its peers, and counts as one.
+    let mut named = open(session.address(), "/echo/websocket").await.unwrap();
+    named.join("D", &session.session_key()).await;
+    assert!(open(session.address(), &format!("/ws?key={}", session.key("bob"))).await.is_err());
+    server.app.stop().await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::App;
 use crate::config::{self, Config};
 use crate::control::upgrade::{Hello, Upgrades};
-use crate::http::inherited::Inherited;
+use crate::http::inherited::{Inherited, LASTING};
 
 /// Where a process is told how many upgrades it has been through, and why the last one failed.
 const UPGRADES: &str = "UPGRADES_OF_VIDEREHAB";
@@ -75,9 +75,10 @@ async fn serve(config: Config, file: Option<&Path>) -> Outcome {
         }
         Over::Upgrade(binary) => {
             tracing::info!(binary = %binary.display(), "upgrading");
-            let address = app.address();
-            let listeners = app.hand_over().await;
-            Outcome::Upgrade(Successor { binary, address, listeners, upgrades: hello.upgrades + 1 })
+            // Where the system chose the port, the next run is to have the same.
+            let address = (config.server.listen.port() == 0).then(|| app.address());
+            let (listeners, lasting) = app.hand_over().await;
+            Outcome::Upgrade(Successor { binary, address, listeners, lasting, upgrades: hello.upgrades + 1 })
         }
     }
 }
@@ -161,8 +162,10 @@ fn reload(app: &App, config: &Config, file: Option<&Path>) {
 /// What this process becomes.
 struct Successor {
     binary: PathBuf,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     listeners: Vec<TcpListener>,
+    /// How many of them are systemd's.
+    lasting: usize,
     upgrades: u32,
 }
 
@@ -187,8 +190,8 @@ impl Successor {
         let mut command = Command::new(program);
         command
             .args(std::env::args_os().skip(1))
-            // The port may have been the system's choice.
-            .env("VIDEREHAB_SERVER__LISTEN", self.address.to_string())
+            .envs(self.address.map(|address| ("VIDEREHAB_SERVER__LISTEN", address.to_string())))
+            .env(LASTING, self.lasting.to_string())
             .env("LISTEN_FDS", self.listeners.len().to_string())
             .env("LISTEN_PID", std::process::id().to_string())
             .env(UPGRADES, self.upgrades.to_string())

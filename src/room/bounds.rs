@@ -1,5 +1,6 @@
 //! What is kept for those who read late, and who is ended when it is too much.
 
+use super::PeerId;
 use super::peer::{DisconnectReason, Membership, Peer};
 use super::rules::{RoomIndex, Rooms, Wake};
 
@@ -16,21 +17,36 @@ impl<W> Rooms<W> {
         self.tally.bytes()
     }
 
-    /// Ends those who fell off the tail of a room's log.
+    /// Ends those who fell off the tail of a room's log. That the others are told of it may make more of them fall: they
+    /// are found by the call that is under way, so that the stack does not grow with their number.
     pub(super) fn end_fallen(&mut self, index: RoomIndex, wake: Wake<W>) {
-        loop {
-            let Some(room) = self.rooms.get(index) else { return };
-            let first = room.log.first();
-            let fallen = room.members.iter().copied().find(|member| {
-                self.peers[member].membership.as_ref().is_some_and(|membership| membership.cursor < first)
-            });
-            let Some(fallen) = fallen else { return };
+        if self.is_ending_fallen {
+            return;
+        }
+        self.is_ending_fallen = true;
+        while let Some(fallen) = self.fallen(index) {
             self.end(fallen, DisconnectReason::TooSlow, wake);
         }
+        self.is_ending_fallen = false;
     }
 
-    /// Ends those for whom most is kept until the session keeps no more than it may.
+    fn fallen(&self, index: RoomIndex) -> Option<PeerId> {
+        let room = self.rooms.get(index)?;
+        let has_fallen = |membership: &Membership| membership.cursor < room.log.first();
+        room.members.iter().copied().find(|member| self.peers[member].membership.as_ref().is_some_and(has_fallen))
+    }
+
+    /// Ends those for whom most is kept until the session keeps no more than it may; likewise.
     pub(super) fn relieve(&mut self, wake: Wake<W>) {
+        if self.is_relieving {
+            return;
+        }
+        self.is_relieving = true;
+        self.relieve_until_enough(wake);
+        self.is_relieving = false;
+    }
+
+    fn relieve_until_enough(&mut self, wake: Wake<W>) {
         while self.limits.session_bytes > 0 && self.tally.bytes() > self.limits.session_bytes {
             let burdens = self.peers.iter().filter(|(_, peer)| peer.end.is_none());
             let greatest = burdens.map(|(who, peer)| (self.burden(peer), *who)).max();

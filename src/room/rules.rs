@@ -91,6 +91,9 @@ pub struct Rooms<W> {
     pub(super) rooms: Slab<Room>,
     by_key: HashMap<RoomKey, RoomIndex>,
     pub(super) tally: Tally,
+    /// What is under way already, and not to be begun once more.
+    pub(super) is_ending_fallen: bool,
+    pub(super) is_relieving: bool,
 }
 
 impl<W> Rooms<W> {
@@ -103,6 +106,8 @@ impl<W> Rooms<W> {
             rooms: Slab::new(),
             by_key: HashMap::new(),
             tally: Tally::default(),
+            is_ending_fallen: false,
+            is_relieving: false,
         }
     }
 

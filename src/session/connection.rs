@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::Session;
 use super::gate::Place;
+use super::keyless;
 use super::keys::{Grant, Key};
 use super::line::Line;
 use super::quota::Quota;
-use crate::room::{Admission, DisconnectReason, PeerId, Verdict};
+use crate::room::{DisconnectReason, PeerId, Verdict};
 use crate::transport::{Carrier, Close, Endpoint, Form};
 use crate::wire::Text;
 use crate::wire::videre::{Event, Packet};
@@ -61,20 +62,21 @@ impl Connection {
         session: Arc<Session>,
         peer: PeerId,
         attached: &Attached,
-        admission: Admission,
         place: Place,
+        keyless: Option<keyless::Place>,
     ) -> Self {
         let limits = &session.shared.config.limits;
-        let keyless = admission == Admission::Keyless && limits.keyless_secs > 0;
-        let keyless_until = keyless.then(|| tokio::time::Instant::now() + Duration::from_secs(limits.keyless_secs));
+        let is_keyed = keyless.is_none();
+        let keyless_until = (!is_keyed && limits.keyless_secs > 0)
+            .then(|| tokio::time::Instant::now() + Duration::from_secs(limits.keyless_secs));
         session.shared.metrics.connected();
-        let quota = Quota::new(limits, session.pace.clone(), place);
+        let quota = Quota::new(limits, session.pace.clone(), place, keyless);
         Self {
             peer: AtomicU64::new(peer),
             line: attached.line.clone(),
             carrier: attached.carrier,
             is_creators: session.is_creator(&attached.grant),
-            may_resume: AtomicBool::new(admission == Admission::Keyed),
+            may_resume: AtomicBool::new(is_keyed),
             said_goodbye: AtomicBool::new(false),
             session,
             keyless_until,
@@ -116,7 +118,12 @@ impl Endpoint for Connection {
             return self.spend(message.len());
         }
         let peer = self.peer();
-        let verdict = self.session.state().rooms.apply(peer, message, &mut Attached::wake);
+        let mut state = self.session.state();
+        let verdict = state.rooms.apply(peer, message, &mut Attached::wake);
+        if !self.quota.is_admitted() && state.rooms.is_admitted(peer) {
+            self.quota.admit();
+        }
+        drop(state);
         self.session.shared.metrics.packet(verdict);
         if verdict == Verdict::Refused {
             tracing::trace!(session = self.session.id, peer, bytes = message.len(), "packet refused");
@@ -160,7 +167,7 @@ impl Endpoint for Connection {
     }
 
     async fn changed(&self) {
-        let Some(until) = self.keyless_until.filter(|_| !self.session.state().rooms.is_admitted(self.peer())) else {
+        let Some(until) = self.keyless_until.filter(|_| !self.quota.is_admitted()) else {
             return self.line.changed().await;
         };
         tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;
@@ -178,8 +178,6 @@ pub(super) struct Client {
     session: Arc<Session>,
     /// What its request presented; a client of Engine.IO 4 may present a key with its CONNECT instead.
     presented: Option<Grant>,
-    /// Its place among those without a key, until it has shown one.
-    keyless: Mutex<Option<keyless::Place>>,
     carrier: Carrier,
     address: IpAddr,
     /// Set when the namespace is open.
@@ -197,13 +195,7 @@ impl Session {
         address: IpAddr,
     ) -> Result<Client, OpenError> {
         let place = self.place(address)?;
-        let keyless = match presented {
-            Some(_) => None,
-            None => Some(self.keyless.enter(address).ok_or_else(|| {
-                self.shared.metrics.limited(Limited::Keyless);
-                OpenError::Keyless
-            })?),
-        };
+        let keyless = if presented.is_none() { Some(self.keyless_place(address)?) } else { None };
         let state = self.state();
         if state.ended || presented.as_ref().is_some_and(|grant| !state.keys.holds(grant.key)) {
             return Err(OpenError::Ended);
@@ -214,12 +206,11 @@ impl Session {
         Ok(Client {
             session: self.clone(),
             presented,
-            keyless: Mutex::new(keyless),
             carrier,
             address,
             peer: OnceLock::new(),
             line: Arc::default(),
-            quota: Quota::new(limits, self.pace.clone(), place),
+            quota: Quota::new(limits, self.pace.clone(), place, keyless),
         })
     }
 
@@ -276,7 +267,7 @@ impl Endpoint for Client {
         clients.members.insert(peer, Member { attached, outbox: VecDeque::new(), bytes: 0, end: None });
         clients.rules.enter(peer);
         let _ = self.peer.set(peer);
-        self.keyless.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.quota.admit();
         Ok(())
     }
 

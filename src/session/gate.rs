@@ -1,7 +1,7 @@
 //! What an address may do in all sessions together: how many connections, how much they may send, how many
 //! wrong keys.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -68,8 +68,17 @@ impl Gate {
         })
     }
 
+    /// What an address counts as. Whoever has one address of version 6 has its network's 2^64.
+    fn counted(address: IpAddr) -> IpAddr {
+        match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+            address => address,
+        }
+    }
+
     /// A place for one more connection, unless the address has its number.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let address = Self::counted(address);
         let new = || Connections { count: 0, pace: Pace::shared(self.rates, ADDRESS_SHARE) };
         let mut connections = self.connections.entry(address).or_insert_with(new);
         if self.connections_per_address > 0 && connections.count >= self.connections_per_address {
@@ -84,7 +93,7 @@ impl Gate {
         if self.failed_keys == 0 {
             return None;
         }
-        let failures = self.failures.get(&address)?;
+        let failures = self.failures.get(&Self::counted(address))?;
         let over = failures.count.checked_sub(self.failed_keys)?;
         let wait = FIRST_WAIT.saturating_mul(1 << over.min(16)).min(LONGEST_WAIT);
         wait.checked_sub(now.saturating_duration_since(failures.last)).filter(|left| !left.is_zero())
@@ -94,6 +103,10 @@ impl Gate {
     pub fn failed(&self, address: IpAddr, now: Instant) {
         if self.failures.len() >= REMEMBERED {
             self.failures.retain(|_, failures| now.saturating_duration_since(failures.last) < LONGEST_WAIT);
+        }
+        let address = Self::counted(address);
+        if self.failures.len() >= REMEMBERED && !self.failures.contains_key(&address) {
+            return;
         }
         let mut failures = self.failures.entry(address).or_insert(Failures { count: 0, last: now });
         if now.saturating_duration_since(failures.last) > FORGET {
@@ -130,6 +143,16 @@ mod tests {
         assert!(gate.enter(HERE).is_some());
         drop(second);
         assert!(gate.connections.is_empty());
+    }
+
+    #[test]
+    fn a_network_of_version_6_is_one_address() {
+        let gate = Gate::new(&Limits { connections_per_address: 1, ..Limits::default() });
+        let enter = |address: &str| gate.enter(address.parse().unwrap());
+        let _place = enter("2001:db8::1").unwrap();
+        assert!(enter("2001:db8::2").is_none() && enter("2001:db8:0:1::1").is_some());
+        let _mapped = enter("::ffff:192.0.2.1").unwrap();
+        assert!(enter("192.0.2.1").is_none() && enter("::ffff:192.0.2.2").is_some());
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! Connections that have shown no key yet: a client of Engine.IO 4 may bring it with its CONNECT.
+//! Connections that have shown no key yet: a client of Engine.IO 4 may bring it with its CONNECT, and one of the videre
+//! protocol may name the session with its first packet.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many a session has at once. They are not among its peers, or whoever has no key could keep
 /// those out who have one.
-pub(super) const MOST: usize = 64;
+pub(super) const MOST: usize = 128;
 
 /// How many of them may be of one address.
-const MOST_OF_ADDRESS: usize = 8;
+const MOST_OF_ADDRESS: usize = 32;
 
 /// Those of one session.
 #[derive(Debug, Default)]
@@ -33,6 +34,11 @@ impl Keyless {
         }
         addresses.push(address);
         Some(Place { keyless: self.clone(), address })
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod connection;
 mod easyrtc;
+mod ending;
 pub mod gate;
 pub mod ice;
 mod keyless;
@@ -22,7 +23,6 @@ mod view;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
 
 use crate::tasks::{Tasks, Threads};
 use tokio::net::TcpListener;
@@ -45,10 +45,6 @@ pub use view::PeerInfo;
 
 /// How many connections at their full rate a session's may add up to.
 const SESSION_SHARE: u32 = 10;
-
-/// How long the end of a session waits for those who are between two polls, and how often it looks.
-const FAREWELL: Duration = Duration::from_secs(2);
-const FAREWELL_STEP: Duration = Duration::from_millis(10);
 
 /// What all sessions share.
 pub struct Shared {
@@ -112,7 +108,7 @@ pub struct Session {
     sockjs: OnceLock<Arc<sockjs::Service<Connection>>>,
     /// Made when the first Socket.IO client comes.
     socketio: OnceLock<Arc<socketio::Service<easyrtc::Client>>>,
-    /// Socket.IO clients that have shown no key yet.
+    /// Those that have shown no key yet.
     keyless: Arc<Keyless>,
     ice: Ice,
     /// What all its connections together may send.
@@ -233,13 +229,15 @@ impl Session {
         address: IpAddr,
     ) -> Result<Connection, OpenError> {
         let place = self.place(address)?;
+        let keyless = if admission == Admission::Keyless { Some(self.keyless_place(address)?) } else { None };
         let mut state = self.state();
         let peers = self.shared.config.limits.peers;
         let revoked = admission == Admission::Keyed && !state.keys.holds(grant.key);
         if state.ended || revoked {
             return Err(OpenError::Ended);
         }
-        if peers > 0 && state.peer_count() >= peers {
+        // Who has shown no key yet keeps nobody out who has one.
+        if peers > 0 && state.peer_count() >= peers + self.keyless.count() {
             self.shared.metrics.limited(Limited::Peers);
             return Err(OpenError::Full);
         }
@@ -247,7 +245,7 @@ impl Session {
         state.next_peer += 1;
         let attached = Attached::new(grant, carrier, Arc::default());
         self.creator_came(&mut state, self.is_creator(&attached.grant));
-        let connection = Connection::new(self.clone(), peer, &attached, admission, place);
+        let connection = Connection::new(self.clone(), peer, &attached, place, keyless);
         state.rooms.enter(peer, admission, attached);
         Ok(connection)
     }
@@ -257,6 +255,14 @@ impl Session {
         self.shared.gate.enter(address).ok_or_else(|| {
             self.shared.metrics.limited(Limited::ConnectionsPerAddress);
             OpenError::AddressFull
+        })
+    }
+
+    /// A place for one more without a key.
+    fn keyless_place(&self, address: IpAddr) -> Result<keyless::Place, OpenError> {
+        self.keyless.enter(address).ok_or_else(|| {
+            self.shared.metrics.limited(Limited::Keyless);
+            OpenError::Keyless
         })
     }
 
@@ -321,59 +327,6 @@ impl Session {
         state.keys = keys;
         let held: HashSet<u64> = state.keys.numbers().chain([NO_KEY]).collect();
         state.end_where(|attached| !held.contains(&attached.grant.key), DisconnectReason::Removed);
-    }
-
-    /// Ends the session: every connection is told why, nothing is let in any more. Returns at once;
-    /// [`Session::gone`] waits. For whoever is between two polls the port stays open a little.
-    pub fn end(self: &Arc<Self>, reason: DisconnectReason) {
-        let mut state = self.state();
-        state.ended = true;
-        state.end_where(|_| true, reason);
-        drop(state);
-        match self.has_untold() {
-            true => drop(self.tasks.spawn(self.clone().say_farewell())),
-            false => self.close(),
-        }
-    }
-
-    /// Closes when all have fetched their end, or have had the time to.
-    async fn say_farewell(self: Arc<Self>) {
-        let all_are_told = async {
-            while self.has_untold() {
-                tokio::time::sleep(FAREWELL_STEP).await;
-            }
-        };
-        let _ = tokio::time::timeout(FAREWELL, all_are_told).await;
-        self.close();
-    }
-
-    fn has_untold(&self) -> bool {
-        self.sockjs.get().is_some_and(|sockjs| sockjs.has_untold())
-            || self.socketio.get().is_some_and(|socketio| socketio.has_untold())
-    }
-
-    /// Lets the tasks of a session that has ended end.
-    fn close(&self) {
-        if let Some(sockjs) = self.sockjs.get() {
-            sockjs.end_unattended();
-        }
-        self.stop.cancel();
-        self.tasks.close();
-    }
-
-    /// Completes when an ended session's port is free again: within [`FAREWELL`], mostly at once.
-    pub async fn port_released(&self) {
-        self.released.cancelled().await;
-    }
-
-    /// Whether it is.
-    pub fn is_released(&self) -> bool {
-        self.released.is_cancelled()
-    }
-
-    /// Completes when all tasks of an ended session have ended.
-    pub async fn gone(&self) {
-        self.tasks.wait().await;
     }
 }
 

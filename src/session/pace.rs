@@ -9,6 +9,10 @@ use crate::config::Limits;
 /// of candidates.
 const BURST_SECS: f64 = 5.0;
 
+/// How many seconds' worth connections together may owe: whoever owes more has its own pace to pay it, and the others
+/// need not wait for it.
+const SHARED_DEBT_SECS: f64 = 1.0;
+
 /// Rates; 0 switches one off.
 #[derive(Debug, Clone, Copy)]
 pub struct Rates {
@@ -42,12 +46,14 @@ pub struct Pace {
 struct Bucket {
     rate: f64,
     left: f64,
+    /// The least that is left.
+    least: f64,
 }
 
 impl Bucket {
-    fn new(rate: u32) -> Self {
+    fn new(rate: u32, debt_secs: f64) -> Self {
         let rate = f64::from(rate);
-        Self { rate, left: rate * BURST_SECS }
+        Self { rate, left: rate * BURST_SECS, least: -rate * debt_secs }
     }
 
     /// Fills for the time gone by, takes `amount`, answers the seconds until nothing is owed.
@@ -55,7 +61,7 @@ impl Bucket {
         if self.rate == 0.0 {
             return 0.0;
         }
-        self.left = (self.left + self.rate * elapsed).min(self.rate * BURST_SECS) - amount;
+        self.left = ((self.left + self.rate * elapsed).min(self.rate * BURST_SECS) - amount).max(self.least);
         (-self.left / self.rate).max(0.0)
     }
 }
@@ -65,12 +71,17 @@ impl Pace {
     pub fn shared(rates: Rates, connections: u32) -> Arc<Mutex<Self>> {
         let times = |rate: u32| rate.saturating_mul(connections);
         let rates = Rates { packets: times(rates.packets), bytes: times(rates.bytes) };
-        Arc::new(Mutex::new(Self::new(rates, Instant::now())))
+        Arc::new(Mutex::new(Self::owing(rates, SHARED_DEBT_SECS, Instant::now())))
     }
 
     /// Full buckets.
     pub fn new(rates: Rates, now: Instant) -> Self {
-        Self { packets: Bucket::new(rates.packets), bytes: Bucket::new(rates.bytes), filled: now }
+        Self::owing(rates, f64::MAX, now)
+    }
+
+    fn owing(rates: Rates, debt_secs: f64, now: Instant) -> Self {
+        let bucket = |rate| Bucket::new(rate, debt_secs);
+        Self { packets: bucket(rates.packets), bytes: bucket(rates.bytes), filled: now }
     }
 
     /// Counts one packet; answers how long not to read the next.
@@ -96,6 +107,17 @@ mod tests {
         let later = start + Duration::from_millis(200);
         assert!(pace.spend(1, later).is_zero());
         assert!(!pace.spend(1, later).is_zero());
+    }
+
+    #[test]
+    fn those_together_owe_no_more_than_a_second() {
+        let shared = Pace::shared(Rates { packets: 0, bytes: 100 }, 10);
+        let mut shared = shared.lock().unwrap();
+        let now = Instant::now();
+        for _ in 0..10 {
+            assert!(shared.spend(1_000_000, now) <= Duration::from_secs(1));
+        }
+        assert!(shared.spend(1, now + Duration::from_secs(2)).is_zero());
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! A running program, two people in one of its sessions who want to be left in peace, and a session to attack.
+//! A running program, people in two of its sessions who want to be left in peace and talk all the time, and a session to
+//! attack.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -10,6 +13,7 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::binary::Binary;
@@ -23,6 +27,14 @@ const SOON: Duration = Duration::from_secs(5);
 /// What an attack may add to the program's memory, in MB, in a debug build.
 const MEGABYTES: u64 = 80;
 
+/// How long the bystanders wait between two words, and how long a word may take: in a debug build, on processors that the
+/// attack itself keeps busy, too.
+const PAUSE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How many connections the bystanders have.
+pub const BYSTANDERS: u64 = 4;
+
 /// Lines that begin and end sessions are not counted.
 const LINES: usize = 1;
 
@@ -35,6 +47,42 @@ pub struct Scene {
     pub key: String,
     binary: Binary,
     memory: u64,
+    watch: Watch,
+}
+
+/// Two more people in a session of their own, who talk from before the attack until after it.
+struct Watch {
+    over: Arc<AtomicBool>,
+    /// How long their words took, and the most memory that the program had meanwhile.
+    seen: JoinHandle<(Vec<Duration>, u64)>,
+}
+
+impl Watch {
+    async fn begin(remote: &Remote, process: u32) -> Self {
+        let mut people = Bystanders::meet(&remote.session().await).await;
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = over.clone();
+        let seen = tokio::spawn(async move {
+            let (mut took, mut most) = (Vec::new(), 0);
+            while !is_over.load(Ordering::Relaxed) {
+                took.push(people.speak().await);
+                most = most.max(memory(process));
+                tokio::time::sleep(PAUSE).await;
+            }
+            (took, most)
+        });
+        Self { over, seen }
+    }
+
+    /// The most memory that was seen.
+    async fn end(self) -> u64 {
+        self.over.store(true, Ordering::Relaxed);
+        let (mut took, most) = self.seen.await.expect("they reached each other all the time");
+        took.sort_unstable();
+        let p99 = took[(took.len() - 1) * 99 / 100];
+        assert!(p99 < PATIENCE, "of {} words of the bystanders one in a hundred took {p99:?}", took.len());
+        most
+    }
 }
 
 impl Scene {
@@ -47,39 +95,23 @@ impl Scene {
         bystanders.go_on().await;
         let session = remote.session().await;
         let (address, key) = (session.address(), session.role_key("users"));
+        let watch = Watch::begin(&remote, binary.id()).await;
         let memory = memory(binary.id());
-        Self { remote, bystanders, session, address, key, binary, memory }
+        Self { remote, bystanders, session, address, key, binary, memory, watch }
     }
 
     /// The processor time that the program has used.
     pub fn processor_time(&self) -> Duration {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.binary.id())).expect("the program lives").flatten();
-        let used = threads.filter_map(|thread| {
-            let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            stat.split_whitespace().next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(used.sum())
-    }
-
-    /// Waits until the program has dealt with what was sent: it rests.
-    async fn settle(&self) {
-        let mut before = self.processor_time();
-        loop {
-            tokio::time::sleep(Duration::from_millis(150)).await;
-            let now = self.processor_time();
-            if now - before < Duration::from_millis(10) {
-                return;
-            }
-            before = now;
-        }
+        processor_time(self.binary.id())
     }
 
     /// The attack is over: the program lives, the bystanders talk, memory is bounded, the log is short, and
     /// each of these metrics has moved.
     pub async fn end(mut self, metrics: &[&str]) {
         self.bystanders.go_on().await;
-        self.settle().await;
-        let used = memory(self.binary.id()).saturating_sub(self.memory);
+        let most = self.watch.end().await;
+        settle(self.binary.id()).await;
+        let used = memory(self.binary.id()).max(most).saturating_sub(self.memory);
         assert!(used < MEGABYTES, "{used} MB more than before");
         for metric in metrics {
             assert!(self.remote.metric(metric).await > 0, "{metric} has not moved");
@@ -89,6 +121,28 @@ impl Scene {
         assert!(lines <= LINES, "{log}");
         let panics = log.lines().filter(|line| line.contains("panicked")).count();
         assert_eq!(panics, 0, "{log}");
+    }
+}
+
+fn processor_time(process: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the program lives").flatten();
+    let used = threads.filter_map(|thread| {
+        let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(used.sum())
+}
+
+/// Waits until the program has dealt with what was sent: it rests.
+async fn settle(process: u32) {
+    let mut before = processor_time(process);
+    loop {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let now = processor_time(process);
+        if now - before < Duration::from_millis(10) {
+            return;
+        }
+        before = now;
     }
 }
 

@@ -96,6 +96,18 @@ impl Binary {
         assert!(Command::new("kill").args(["-s", name, &process]).status().unwrap().success());
     }
 
+    /// Whether it ends within this time, by itself.
+    pub fn ends_within(&mut self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if Instant::now() > until {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
     /// Its configuration file and its log.
     pub fn files(&self) -> (PathBuf, PathBuf) {
         (self.directory.join("config.toml"), self.directory.join("log"))

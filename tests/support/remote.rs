@@ -15,8 +15,12 @@ pub struct Remote {
 
 impl Remote {
     pub fn of(binary: &Binary) -> Self {
-        let address = binary.url.split_once("://").unwrap().1.parse().unwrap();
-        Self { address, bearer: format!("Bearer {}", binary.token) }
+        Self::at(&binary.url, &binary.token)
+    }
+
+    pub fn at(url: &str, token: &str) -> Self {
+        let address = url.trim_end_matches('/').split_once("://").unwrap().1.parse().unwrap();
+        Self { address, bearer: format!("Bearer {token}") }
     }
 
     /// A session for ann and bob.

@@ -170,6 +170,17 @@ pub async fn open(address: SocketAddr, path: &str) -> Result<Peer, Error> {
     Ok(Peer { socket })
 }
 
+/// Likewise, for whom a proxy on this machine says that it comes from somewhere else.
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+pub async fn open_from(from: &str, address: SocketAddr, path: &str) -> Result<Peer, Error> {
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    let stream = TcpStream::connect(address).await.map_err(Error::Io)?;
+    let mut request = format!("ws://{address}{path}").into_client_request()?;
+    request.headers_mut().insert("x-forwarded-for", from.parse().expect("an address"));
+    let (socket, _) = client_async(request, stream).await?;
+    Ok(Peer { socket })
+}
+
 pub fn packet(event: &str, user: &str, room: &str, payload: Value) -> String {
     json!({"Header": {"Event": event, "UserId": user, "RoomId": room}, "Payload": payload}).to_string()
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::client::Client;
 use super::phase::{Ending, Phase, Way};
-use super::{Endpoint, FOR_NOW, Service};
+use super::{End, Endpoint, FOR_NOW, Service};
 use crate::transport::{self, Close, Form};
 use crate::wire::Text;
 use crate::wire::socketio::{EnginePacket, PROBE, PROBED};
@@ -158,6 +158,8 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
                 }
                 tokio::select! {
                     biased;
+                    // Whoever has not opened the namespace yet, or has left it, is told by nobody else.
+                    () = self.service.stop.cancelled() => self.client.finish(End::ForNow),
                     () = self.client.changed() => {}
                     () = tokio::time::sleep_until(deadline) => self.client.tick(),
                 }

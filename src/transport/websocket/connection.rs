@@ -201,8 +201,10 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         })
     }
 
-    /// A write to a client that does not read is given up when the server ends the connection.
+    /// A write to a client that does not read is given up when the server ends the connection, or when the time of a
+    /// sign of life is over.
     async fn flush(&mut self) -> Result<(), End> {
+        let patience = self.next_heartbeat() + PONG_TIME;
         let Self { socket, endpoint, .. } = self;
         let ended = async {
             while !endpoint.ended() {
@@ -213,6 +215,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             biased;
             flushed = poll_fn(|context| socket.poll_flush(context)) => flushed.map_err(|_| End::Lost),
             () = ended => Err(endpoint.take(self.framing.form(), &mut |_| ()).map_or(End::Lost, End::Closed)),
+            () = tokio::time::sleep(patience) => Err(End::Lost),
         }
     }
 }
