@@ -1,4 +1,4 @@
-//! What RFC 6455 asks of a server, on both addresses that are plain WebSockets: framing, control frames,
+//! What RFC 6455 asks of a server, on both addresses that are plain WebSockets and through the front door: framing, control frames,
 //! reserved bits, opcodes, fragments, UTF-8, close codes, and the handshake.
 
 #[path = "rfc6455/cases.rs"]
@@ -58,17 +58,21 @@ async fn run(case: &Case, mut client: Raw, listener: &mut Peer, at_once: usize) 
     assert_eq!(listener.heard().await, "disconnect A ", "{name}");
 }
 
-/// All cases on one address.
+/// All cases on one of the session's addresses.
 async fn all(path: &str, at_once: usize) {
     let (server, session) = session().await;
+    all_at(session.address(), path, at_once, &session).await;
+    server.app.stop().await;
+}
+
+async fn all_at(address: std::net::SocketAddr, path: &str, at_once: usize, session: &Started) {
     let (speaker, listener) = (session.key("ann"), session.key("bob"));
     let mut listener = session.open(&listener).await;
     listener.join("B", "main").await;
     for case in cases().iter().filter(|case| case.sends.len() < 2000 * at_once) {
-        let client = Raw::open(session.address(), &format!("{path}?key={speaker}")).await;
+        let client = Raw::open(address, &format!("{path}?key={speaker}")).await;
         run(case, client, &mut listener, at_once).await;
     }
-    server.app.stop().await;
 }
 
 #[tokio::test]
@@ -79,6 +83,14 @@ async fn frames_in_one_piece() {
 #[tokio::test]
 async fn frames_in_one_piece_on_the_address_of_sockjs() {
     all(PATHS[1], usize::MAX / 2000).await;
+}
+
+#[tokio::test]
+async fn frames_in_one_piece_through_the_front_door() {
+    let (server, session) = session().await;
+    let path = format!("/webrtc/{}/ws", session.address().port());
+    all_at(server.address, &path, usize::MAX / 2000, &session).await;
+    server.app.stop().await;
 }
 
 #[tokio::test]

@@ -79,6 +79,7 @@ pub fn cases() -> Vec<Case> {
     reserved(&mut cases);
     opcodes(&mut cases);
     fragments(&mut cases);
+    octets(&mut cases);
     super::utf8::cases(&mut cases);
     closes(&mut cases);
     cases.all
@@ -201,6 +202,32 @@ fn first_and_last(one: &[u8], two: &[u8]) -> Vec<u8> {
     [frame(TEXT, one), frame(FIN | CONTINUATION, two)].concat()
 }
 
+/// 5.15 to 5.17, 6.1 and 6.2: continuations of nothing again and again, and fragments of one byte and of none.
+fn octets(cases: &mut Cases) {
+    for first in [CONTINUATION, FIN | CONTINUATION] {
+        let again =
+            [frame(first, "fragment"), frame(FIN | CONTINUATION, "fragment"), frame(FIN | TEXT, broadcast("good"))];
+        cases
+            .add(format!("5: {first:x}, a continuation of nothing, and a good text"), &[&again.concat()])
+            .fails(PROTOCOL_ERROR);
+    }
+    let reserved = frame(FIN | BINARY | 0x50, [0, 1, 2]);
+    cases.add("3.5: reserved bits of bytes", &[&reserved]).fails(PROTOCOL_ERROR);
+    let text = broadcast("\u{3ba}\u{1f79}\u{10000}");
+    for empty in [false, true] {
+        let mut frames = frame(TEXT, "");
+        for byte in &text {
+            frames.extend(frame(CONTINUATION, [*byte]));
+            if empty {
+                frames.extend(frame(CONTINUATION, ""));
+            }
+        }
+        frames.extend(frame(FIN | CONTINUATION, ""));
+        let how = if empty { "with empty ones between" } else { "each" };
+        cases.add(format!("6.2: a frame for a byte, {how}"), &[&frames]).hears("\u{3ba}\u{1f79}\u{10000}");
+    }
+}
+
 fn closes(cases: &mut Cases) {
     let close = |payload: &[u8]| frame(FIN | CLOSE, payload);
     let after = [&close(&closing(1000, ""))[..], &frame(FIN | TEXT, broadcast("after")), &frame(FIN | PING, "after")];
@@ -222,7 +249,7 @@ fn closes(cases: &mut Cases) {
     cases
         .add("7.5: a reason that is not UTF-8", &[&close(&closing(1000, [0xce, 0xba, 0xed, 0xa0, 0x80]))])
         .fails(NOT_UTF8);
-    for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999] {
+    for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999] {
         cases.add(format!("7.7: close {code}"), &[&close(&closing(code, "why"))]).answers(closing(code, "why"));
     }
     for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
@@ -246,6 +273,15 @@ pub fn text_of(cases: &mut Cases, name: &str, bytes: &[u8]) {
         let (one, two) = text.split_at(at + cut);
         add(&format!("cut after {cut}"), first_and_last(one, two));
     }
+}
+
+/// A message that ends within a character, whole and in a frame for each byte (6.6).
+pub fn ends_within(cases: &mut Cases, name: &str, bytes: &[u8]) {
+    cases.add(format!("6.6: {name}, whole"), &[&frame(FIN | TEXT, bytes)]).fails(NOT_UTF8);
+    let mut each = frame(TEXT, "");
+    bytes.iter().for_each(|byte| each.extend(frame(CONTINUATION, [*byte])));
+    each.extend(frame(FIN | CONTINUATION, ""));
+    cases.add(format!("6.6: {name}, byte by byte"), &[&each]).fails(NOT_UTF8);
 }
 
 /// A message that can be told to be no text before it has ended, and never ends (6.4).

@@ -1,6 +1,6 @@
 //! Group 6: what is UTF-8, and what is not.
 
-use super::cases::{Cases, fails_at_once, text_of};
+use super::cases::{Cases, ends_within, fails_at_once, text_of};
 
 pub fn cases(cases: &mut Cases) {
     for (name, text) in VALID {
@@ -9,10 +9,41 @@ pub fn cases(cases: &mut Cases) {
     for (name, bytes) in INVALID {
         text_of(cases, name, bytes);
     }
+    for half in [0xd800_u32, 0xdb7f, 0xdb80, 0xdbff, 0xdc00, 0xdf80, 0xdfff] {
+        text_of(cases, &format!("the surrogate {half:x}"), &three_bytes(half));
+        for other in [0xdc00, 0xdfff] {
+            text_of(cases, &format!("{half:x} and {other:x}"), &[three_bytes(half), three_bytes(other)].concat());
+        }
+    }
+    let continuations: Vec<u8> = (0x80..=0xbf).collect();
+    text_of(cases, "all continuations", &continuations);
+    for starters in [0xc0..=0xdf, 0xe0..=0xef, 0xf0..=0xf7, 0xf8..=0xfd] {
+        let alone: Vec<u8> = starters.clone().flat_map(|byte| [byte, b' ']).collect();
+        text_of(cases, &format!("{:x} to {:x}, each alone", starters.start(), starters.end()), &alone);
+    }
+    for (name, bytes) in ENDS_EARLY {
+        ends_within(cases, name, bytes);
+    }
     for (name, bytes) in [("a surrogate", &[0xed, 0xa0, 0x80][..]), ("a byte that never occurs", &[0xff])] {
         fails_at_once(cases, name, bytes);
     }
 }
+
+/// As if it were a character.
+fn three_bytes(code: u32) -> Vec<u8> {
+    vec![0xe0 | (code >> 12) as u8, 0x80 | (code >> 6 & 0x3f) as u8, 0x80 | (code & 0x3f) as u8]
+}
+
+/// Texts that end within a character.
+const ENDS_EARLY: &[(&str, &[u8])] = &[
+    ("Greek without its last byte", &[0xce, 0xba, 0xe1, 0xbd, 0xb9, 0xcf, 0x83, 0xce]),
+    ("one of two", &[0xc3]),
+    ("one of three", &[0xe1]),
+    ("two of three", &[0xe1, 0xbd]),
+    ("one of four", &[0xf0]),
+    ("two of four", &[0xf0, 0x90]),
+    ("three of four", &[0xf0, 0x90, 0x80]),
+];
 
 const VALID: &[(&str, &str)] = &[
     ("words", "Hello-\u{b5}@\u{df}\u{f6}\u{e4}\u{fc}\u{e0}\u{e1}-UTF-8!!"),
@@ -53,5 +84,8 @@ const INVALID: &[(&str, &[u8])] = &[
     ("six bytes", &[0xfc, 0x84, 0x80, 0x80, 0x80, 0x80]),
     ("a byte that never occurs", &[0xfe]),
     ("the other one", &[0xff]),
+    ("one that began six bytes", &[0xfd]),
+    ("four bytes beyond all planes", &[0xf7, 0xbf, 0xbf, 0xbf]),
+    ("five bytes, the last", &[0xfb, 0xbf, 0xbf, 0xbf, 0xbf]),
     ("Greek, then a surrogate", &[0xce, 0xba, 0xe1, 0xbd, 0xb9, 0xed, 0xa0, 0x80, b'e']),
 ];
