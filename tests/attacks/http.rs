@@ -170,7 +170,7 @@ async fn headers_that_take_long_to_read() {
         all.push(TcpStream::connect(scene.address).await.unwrap());
     }
     let bytes = format!("{head}X: {}", "y".repeat(8_000));
-    for byte in bytes.as_bytes().chunks(4) {
+    for byte in bytes.as_bytes().chunks(1) {
         for stream in &mut all {
             let _ = stream.write_all(byte).await;
         }

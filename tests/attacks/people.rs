@@ -100,8 +100,8 @@ async fn what_a_participant_may_not() {
 /// Guessable ids (CVE-2017-16031). Whatever opens something is 22 letters and digits of the system's random source.
 #[tokio::test]
 async fn ids_that_are_guessed() {
-    let scene = Scene::begin("[limits]\npeers = 0\n").await;
-    let (mut keys, mut tokens) = (Vec::new(), Vec::new());
+    let mut scene = Scene::begin("[limits]\npeers = 0\n").await;
+    let (mut keys, mut tokens, mut sids) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..40 {
         let session = scene.remote.session().await;
         keys.extend(["ann", "bob"].map(|who| session.key(who)));
@@ -111,12 +111,19 @@ async fn ids_that_are_guessed() {
             peer.say(json!({"Header": {"Event": "resume"}, "Payload": {}}).to_string()).await;
             tokens.push(peer.hear().await["Payload"]["token"].as_str().unwrap().to_owned());
         }
+        for _ in 0..2 {
+            let path = format!("/websocket/{}/?EIO=3&transport=polling", session.address().port());
+            let path = format!("{path}&key={}", session.role_key("users"));
+            let greeting = send(session.address(), Method::GET, &path, &[], String::new()).await.text();
+            sids.push(greeting.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned());
+        }
+        scene.bystanders.go_on().await;
         scene.remote.stop(session.id()).await;
     }
-    for (what, mut all) in [("keys", keys), ("resume tokens", tokens)] {
+    for (what, length, mut all) in [("keys", 22, keys), ("resume tokens", 22, tokens), ("sids", 20, sids)] {
         let count = all.len();
         assert!(
-            all.iter().all(|one| one.len() == 22 && one.bytes().all(|byte| byte.is_ascii_alphanumeric())),
+            all.iter().all(|one| one.len() == length && one.bytes().all(|byte| byte.is_ascii_alphanumeric())),
             "{what}"
         );
         let letters: Vec<u8> = all.iter().flat_map(|one| one.bytes()).collect();
@@ -243,11 +250,13 @@ async fn names_that_look_like_something_else() {
         "__proto__",
     ];
     for (number, name) in names.iter().enumerate() {
-        // Twins are two: what looks alike to people is not the same name.
-        for other in &names[..number] {
-            assert_ne!(name, other);
-        }
         ann.join(name, name).await;
+        // Twins are two: what looks alike to people is not the same room.
+        for other in &names[..number] {
+            bob.join("B", other).await;
+            bob.say(packet("ping", "B", other, json!(""))).await;
+            assert_eq!(bob.hear().await["Payload"], "[\"B\"]", "{other:?} is not {name:?}");
+        }
         bob.join("B", name).await;
         assert_eq!(ann.heard().await, "connect B false", "{name:?}");
         bob.say(packet("disconnect", "B", name, json!(""))).await;
