@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::counter::Counter;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,10 @@ const HEADERS: usize = 64;
 /// How many connections may wait to be accepted, where the system (net.core.somaxconn) allows it. After a restart all
 /// clients come back at once, and one that finds the queue full tries again only a second later.
 const BACKLOG: u32 = 1024;
+
+/// How long what was sent may stay unacknowledged by the client's system: SockJS's streams have no sign of life of the
+/// client's by which one would be missed whose network is gone. In milliseconds.
+const UNACKNOWLEDGED_MS: u32 = 60_000;
 
 /// How long accepting pauses when the system has no descriptor left, and how seldom that is told.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -74,6 +79,7 @@ where
             Ok((stream, peer)) => {
                 // A packet is written whole, so waiting for more to send only costs time.
                 let _ = stream.set_nodelay(true);
+                let _ = set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
                 let (terms, stop, handle) = (terms.clone(), stop.clone(), handle.clone());
                 tasks.spawn(async move {
                     let is_whole = match &terms.tls {
