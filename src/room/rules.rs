@@ -63,7 +63,8 @@ pub(super) struct Room {
     pub key: RoomKey,
     /// In join order.
     pub members: Vec<PeerId>,
-    /// Those of them who have read all: the others were woken when something came, and have still to take it.
+    /// Those of them who have read all: the others were woken when something came, and have still to take it. In order, so
+    /// that a room's members always have their turns one after the other as before.
     pub caught_up: Vec<PeerId>,
     pub log: Log,
 }
@@ -76,8 +77,13 @@ impl Room {
     /// Lets somebody in, who begins to read here.
     pub fn join(&mut self, who: PeerId) -> Cursor {
         self.members.push(who);
-        self.caught_up.push(who);
+        self.has_caught_up(who);
         self.log.end()
+    }
+
+    fn has_caught_up(&mut self, who: PeerId) {
+        let place = self.caught_up.partition_point(|other| *other < who);
+        self.caught_up.insert(place, who);
     }
 }
 
@@ -206,7 +212,7 @@ impl<W> Rooms<W> {
             let was_behind = membership.cursor < room.log.end();
             taken += room.log.read(&mut membership.cursor, who, BATCH_BYTES.saturating_sub(taken), hand);
             if was_behind && membership.cursor == room.log.end() {
-                room.caught_up.push(who);
+                room.has_caught_up(who);
             }
         }
         taken >= BATCH_BYTES
