@@ -1,8 +1,9 @@
 //! What is kept for those who read late, and who is ended when it is too much.
 
 use super::PeerId;
+use super::members::RoomIndex;
 use super::peer::{DisconnectReason, Membership, Peer};
-use super::rules::{RoomIndex, Rooms, Wake};
+use super::rules::{Rooms, Wake};
 
 impl<W> Rooms<W> {
     /// Bytes of messages that somebody has still to read, or may not have got.

@@ -18,6 +18,7 @@ pub mod easyrtc;
 mod bounds;
 mod kept;
 mod log;
+mod members;
 mod message;
 mod peer;
 mod refusal;

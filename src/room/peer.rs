@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::log::Cursor;
+use super::members::RoomIndex;
 use super::message::Message;
-use super::rules::RoomIndex;
 use super::seat::Seat;
 use crate::wire::videre::{Beginning, Event, Packet, PacketError};
 

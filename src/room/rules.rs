@@ -7,7 +7,8 @@ use slab::Slab;
 use subtle::ConstantTimeEq;
 
 use super::PeerId;
-use super::log::{Audience, Cursor, Log};
+use super::log::Audience;
+use super::members::{Room, RoomIndex};
 use super::message::{Message, Tally};
 use super::peer::{DisconnectReason, Membership, Outbox, Peer, PeerView};
 use super::refusal::{Refusal, same_json};
@@ -54,37 +55,6 @@ pub enum Verdict {
     Refused,
     /// A keyless peer's first packet did not name the session: the peer is ended.
     NotAdmitted,
-}
-
-/// A room's place in its session, which another room may have once it is empty.
-pub(super) type RoomIndex = usize;
-
-pub(super) struct Room {
-    pub key: RoomKey,
-    /// In join order.
-    pub members: Vec<PeerId>,
-    /// Those of them who have read all: the others were woken when something came, and have still to take it. In order, so
-    /// that a room's members always have their turns one after the other as before.
-    pub caught_up: Vec<PeerId>,
-    pub log: Log,
-}
-
-impl Room {
-    fn new(key: RoomKey) -> Self {
-        Self { key, members: Vec::new(), caught_up: Vec::new(), log: Log::default() }
-    }
-
-    /// Lets somebody in, who begins to read here.
-    pub fn join(&mut self, who: PeerId) -> Cursor {
-        self.members.push(who);
-        self.has_caught_up(who);
-        self.log.end()
-    }
-
-    fn has_caught_up(&mut self, who: PeerId) {
-        let place = self.caught_up.partition_point(|other| *other < who);
-        self.caught_up.insert(place, who);
-    }
 }
 
 /// The rooms and the peers of one session. `W` is what the session attaches to a peer; the rules
