@@ -50,7 +50,8 @@ impl Replay<'_> {
         match entry.event() {
             "http-request" => self.request(entry).await,
             "http-abort" => {
-                self.answer(entry)?.quiet(Instant::now()).await?;
+                // What the server has sent may still be on its way.
+                self.answer(entry)?.quiet(Instant::now() + QUIET / 10).await?;
                 self.answers.remove(&entry.number("id"));
                 Ok(())
             }
