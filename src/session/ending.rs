@@ -49,7 +49,7 @@ impl Session {
         self.tasks.close();
     }
 
-    /// Completes when an ended session's port is free again: within [`FAREWELL`], mostly at once.
+    /// Completes when an ended session's port is free again: within two seconds, mostly at once.
     pub async fn port_released(&self) {
         self.released.cancelled().await;
     }
