@@ -30,11 +30,11 @@ const isFree = (port) => new Promise((done) => {
   const server = createServer().once('error', () => done(false)).listen(port, '127.0.0.1', () => server.close(() => done(true)));
 });
 
-/** The first of as many free ports in a row as a pool needs. */
-async function freePool() {
+/** The first of so many free ports in a row. */
+async function freePool(size) {
   for (;;) {
-    const first = FIRST_PORT + Math.floor((Math.random() * (LAST_PORT - FIRST_PORT)) / POOL) * POOL;
-    const free = await Promise.all(Array.from({ length: POOL }, (_, at) => isFree(first + at)));
+    const first = FIRST_PORT + Math.floor((Math.random() * (LAST_PORT - FIRST_PORT)) / size) * size;
+    const free = await Promise.all(Array.from({ length: size }, (_, at) => isFree(first + at)));
     if (free.every(Boolean)) return first;
   }
 }
@@ -56,12 +56,13 @@ export class Server {
 
   /** As `start`, for those who must stop it also when it does not start. */
   async begin(settings) {
-    this.pool = await freePool();
+    const size = Number(settings.VIDEREHAB_WEBRTC__MAX_SESSIONS ?? POOL);
+    this.pool = await freePool(size);
     this.#environment = {
       PATH: process.env.PATH,
       VIDEREHAB_SERVER__LISTEN: `127.0.0.1:${await freePort()}`,
       VIDEREHAB_WEBRTC__LOCAL_BASE_PORT: String(this.pool),
-      VIDEREHAB_WEBRTC__MAX_SESSIONS: String(POOL),
+      VIDEREHAB_WEBRTC__MAX_SESSIONS: String(size),
       ...settings,
     };
     await this.launch();
