@@ -428,11 +428,12 @@ async fn a_working_directory_is_served_as_its_server_did() {
     let port = session.address().port();
     let (users, participants) = (session.role_key("users"), session.role_key("participants"));
     let devices = session.role_key("devices");
+    // Behind the port stands the number of the key.
     for (path, status, body) in [
-        (format!("/users?key={users}"), 200, format!("<p>users {port}</p>")),
-        (format!("/USERS/?key={users}"), 200, format!("<p>users {port}</p>")),
-        (format!("/participants?key={participants}"), 200, format!("<p>participants {port}</p>")),
-        (format!("/devices?key={devices}"), 200, format!("<p>participants {port}</p>")),
+        (format!("/users?key={users}"), 200, format!("<p>users {port}/1</p>")),
+        (format!("/USERS/?key={users}"), 200, format!("<p>users {port}/1</p>")),
+        (format!("/participants?key={participants}"), 200, format!("<p>participants {port}/2</p>")),
+        (format!("/devices?key={devices}"), 200, format!("<p>participants {port}/3</p>")),
         (format!("/users?key={participants}"), 403, "not yours".to_owned()),
         ("/users".to_owned(), 403, "not yours".to_owned()),
         ("/js/app.js".to_owned(), 200, "let app;".to_owned()),
@@ -449,8 +450,10 @@ async fn a_working_directory_is_served_as_its_server_did() {
     assert_eq!(answer.json()["status"], "OK");
     let answer = send(session.address(), Method::GET, &format!("/users?key={users}"), &[], String::new()).await;
     let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
-    let ours = format!("viderehab_{port}={users}; Path=/websocket/{port}/; HttpOnly; SameSite=Strict");
-    assert!(cookies.contains(&&*ours), "{cookies:?}");
+    for path in ["1/", ""] {
+        let ours = format!("viderehab_{port}={users}; Path=/websocket/{port}/{path}; HttpOnly; SameSite=Strict");
+        assert!(cookies.contains(&&*ours), "{cookies:?}");
+    }
     server.app.stop().await;
 }
 

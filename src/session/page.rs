@@ -5,6 +5,7 @@ use hyper::header::{HeaderValue, SET_COOKIE};
 use serde_json::{Value, json};
 
 use super::keys::Grant;
+use super::site::place;
 use crate::assets::{self, Guard};
 use crate::config::Config;
 use crate::http::{self, Request, Response};
@@ -31,10 +32,12 @@ pub(super) fn call(config: &Config, port: u16, session: &str, grant: &Grant, ice
     assets::page(StatusCode::OK, "call.html", &[(PLACEHOLDER, &element)], guard(config))
 }
 
-/// Gives a page that a key opened the cookie for the addresses of the session's sockets.
-pub(super) fn give_cookie(response: &mut Response, config: &Config, port: u16, key: &str) {
+/// Gives a page that a key opened the cookie for the addresses of the session's sockets, and for
+/// its own ([`place`]): there a browser sends this one first, whatever pages it opened since.
+pub(super) fn give_cookie(response: &mut Response, config: &Config, port: u16, grant: &Grant, key: &str) {
     let secure = if config.is_secure() { "; Secure" } else { "" };
-    let paths = [format!("/websocket/{port}/"), format!("/webrtc/{port}/"), "/echo".to_owned()];
+    let own = format!("/websocket/{}/", place(port, grant));
+    let paths = [own, format!("/websocket/{port}/"), format!("/webrtc/{port}/"), "/echo".to_owned()];
     for path in paths {
         let cookie = format!("{}={key}; Path={path}; HttpOnly; SameSite=Strict{secure}", cookie_name(port));
         let cookie = HeaderValue::try_from(cookie).expect("a key that was accepted is letters, digits and hyphens");

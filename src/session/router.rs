@@ -72,14 +72,14 @@ impl Session {
             }
         };
         let mut response = match site {
-            Some(site) => site.page(role, self.port).await,
+            Some(site) => site.page(&grant, self.port).await,
             None => {
                 let ice_servers = self.ice.for_peer(&format!("{}-{}", self.id, new_id()));
                 page::call(config, self.port, &self.name, &grant, ice_servers)
             }
         };
         if let Some(key) = query(request.uri(), "key") {
-            page::give_cookie(&mut response, config, self.port, &key);
+            page::give_cookie(&mut response, config, self.port, &grant, &key);
         }
         response
     }

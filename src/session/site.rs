@@ -10,6 +10,7 @@ use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, X_C
 use percent_encoding::percent_decode_str;
 use tower_http::services::ServeDir;
 
+use super::keys::Grant;
 use crate::http::{self, Request, Response};
 use crate::wire::manage::Role;
 
@@ -18,6 +19,13 @@ const LIBRARY: &str = "node_modules/open-easyrtc/api";
 
 /// What stands in a page for the session's port.
 const PORT: &str = "teraplus_port";
+
+/// What a page is told as its port: the pages put it behind `/websocket/` and nowhere else, so with
+/// the number of its key each has socket addresses, and a cookie, of its own. Two pages in one
+/// browser would else have one identity between them.
+pub(super) fn place(port: u16, grant: &Grant) -> String {
+    format!("{port}/{}", grant.key)
+}
 
 /// A directory of pages.
 pub(super) struct Site(PathBuf);
@@ -29,14 +37,14 @@ impl Site {
     }
 
     /// The page of a role: devices get the participants'.
-    pub(super) async fn page(&self, role: Role, port: u16) -> Response {
-        let name = match role {
+    pub(super) async fn page(&self, grant: &Grant, port: u16) -> Response {
+        let name = match grant.role {
             Role::User => "index_users.html",
             Role::Participant | Role::Device => "index_participants.html",
         };
         let path = self.0.join("protected").join(name);
         match tokio::fs::read_to_string(&path).await {
-            Ok(text) => shown(StatusCode::OK, filled(&text, port)),
+            Ok(text) => shown(StatusCode::OK, filled(&text, &place(port, grant))),
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "webrtc.working_directory: a page cannot be read");
                 http::text(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be read\n")
@@ -95,14 +103,14 @@ fn is_hidden(path: &str) -> bool {
 }
 
 /// The template with its one variable, however it is spaced.
-fn filled(template: &str, port: u16) -> String {
+fn filled(template: &str, place: &str) -> String {
     let mut page = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("<%=") {
         page.push_str(before);
         match after.split_once("%>") {
             Some((name, after)) if name.trim() == PORT => {
-                page.push_str(&port.to_string());
+                page.push_str(place);
                 rest = after;
             }
             _ => {
@@ -134,8 +142,8 @@ mod tests {
 
     #[test]
     fn the_port_is_filled_in_and_nothing_else() {
-        assert_eq!(filled("a <%= teraplus_port %> b <%=teraplus_port%>", 8081), "a 8081 b 8081");
-        assert_eq!(filled("a <%= other %> <%= teraplus_port", 8081), "a <%= other %> <%= teraplus_port");
+        assert_eq!(filled("a <%= teraplus_port %> b <%=teraplus_port%>", "8081/4"), "a 8081/4 b 8081/4");
+        assert_eq!(filled("a <%= other %> <%= teraplus_port", "8081/4"), "a <%= other %> <%= teraplus_port");
     }
 
     #[test]

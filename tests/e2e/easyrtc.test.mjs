@@ -9,8 +9,8 @@ import { createInterface } from 'node:readline';
 import { after, afterEach, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { launch } from './support/browser.mjs';
-import { ask, enter, others, said, sees, until, withSite, workingDirectory } from './support/easyrtc.mjs';
+import { launch, visitor } from './support/browser.mjs';
+import { ask, connected, enter, others, said, sees, until, withSite, workingDirectory } from './support/easyrtc.mjs';
 import { startNginx } from './support/nginx.mjs';
 import { freePort } from './support/server.mjs';
 
@@ -99,6 +99,20 @@ for (const [name, client] of Object.entries(CLIENTS)) {
       }
     });
   });
+
+  test(`${name}: two people in one browser stay two`, TIMEOUT, () => withSite(client, {}, async (server) => {
+    const session = await server.session('bob');
+    const ann = await visitor(browser);
+    const bob = await ann.context().newPage();
+    await ann.goto(session.url('ann'));
+    await bob.goto(session.url('bob'));
+    for (const page of [ann, bob]) await connected(page);
+    await others(ann, 'default', [bob.id]);
+    await server.manage('remove', { id_session: session.id, session_participants: ['bob'] });
+    await until(bob, () => told.lost === 1);
+    await others(ann, 'default', []);
+    assert.equal(await ann.evaluate(() => told.lost), 0);
+  }));
 
   test(`${name}: out when removed, back after a restart`, TIMEOUT, () => withSite(client, {}, async (server) => {
     const session = await server.session('bob', 'cid');

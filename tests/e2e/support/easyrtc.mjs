@@ -62,6 +62,11 @@ export async function sees(page, peer) {
 export async function enter(browser, url) {
   const page = await visitor(browser);
   await page.goto(url);
+  return connected(page);
+}
+
+/** Connects a page that is open. */
+export async function connected(page) {
   await ask(page, 'media');
   page.id = await ask(page, 'connect');
   return page;
