@@ -2,7 +2,8 @@
 //! wrong keys.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -32,13 +33,23 @@ pub struct Gate {
     rates: Rates,
     failed_keys: u32,
     connections: DashMap<IpAddr, Connections>,
+    /// With so many addresses, those without a connection are looked through.
+    crowded: AtomicUsize,
     failures: DashMap<IpAddr, Failures>,
 }
 
+/// Of an address; kept also without a connection while its pace tells of what was sent, or whoever
+/// connects anew with each burst would have no limit.
 #[derive(Debug)]
 struct Connections {
     count: usize,
     pace: Arc<Mutex<Pace>>,
+}
+
+impl Connections {
+    fn is_forgettable(&self, now: Instant) -> bool {
+        self.count == 0 && self.pace.lock().unwrap_or_else(PoisonError::into_inner).is_full(now)
+    }
 }
 
 #[derive(Debug)]
@@ -64,6 +75,7 @@ impl Gate {
             rates: Rates::of(limits),
             failed_keys: limits.failed_keys,
             connections: DashMap::new(),
+            crowded: REMEMBERED.into(),
             failures: DashMap::new(),
         })
     }
@@ -78,6 +90,7 @@ impl Gate {
 
     /// A place for one more connection, unless the address has its number.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        self.forget_the_silent();
         let address = Self::counted(address);
         let new = || Connections { count: 0, pace: Pace::shared(self.rates, ADDRESS_SHARE) };
         let mut connections = self.connections.entry(address).or_insert_with(new);
@@ -86,6 +99,15 @@ impl Gate {
         }
         connections.count += 1;
         Some(Place { gate: self.clone(), address, pace: connections.pace.clone() })
+    }
+
+    fn forget_the_silent(&self) {
+        if self.connections.len() < self.crowded.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = Instant::now();
+        self.connections.retain(|_, connections| !connections.is_forgettable(now));
+        self.crowded.store(REMEMBERED.max(2 * self.connections.len()), Ordering::Relaxed);
     }
 
     /// How long an address has to wait before another key of its is looked at.
@@ -119,9 +141,10 @@ impl Gate {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let now = Instant::now();
         self.gate.connections.remove_if_mut(&self.address, |_, connections| {
             connections.count -= 1;
-            connections.count == 0
+            connections.is_forgettable(now)
         });
     }
 }
@@ -143,6 +166,25 @@ mod tests {
         assert!(gate.enter(HERE).is_some());
         drop(second);
         assert!(gate.connections.is_empty());
+    }
+
+    #[test]
+    fn what_was_sent_is_remembered_beyond_the_connection() {
+        let gate = Gate::new(&Limits { bytes_per_second: 1, ..Limits::default() });
+        let sent = |bytes| gate.enter(HERE).unwrap().pace.lock().unwrap().spend(bytes, Instant::now());
+        assert!(sent(100).is_zero());
+        assert!(!sent(1).is_zero(), "a new connection is no new burst");
+    }
+
+    #[test]
+    fn addresses_that_sent_long_ago_are_forgotten() {
+        let gate = Gate::new(&Limits { packets_per_second: 1_000_000, ..Limits::default() });
+        for number in 0..REMEMBERED {
+            let place = gate.enter(std::net::Ipv4Addr::from_bits(number as u32).into()).unwrap();
+            place.pace.lock().unwrap().spend(1, Instant::now());
+        }
+        assert!(gate.enter(HERE).is_some());
+        assert!(gate.connections.len() < REMEMBERED);
     }
 
     #[test]

@@ -64,6 +64,10 @@ impl Bucket {
         self.left = ((self.left + self.rate * elapsed).min(self.rate * BURST_SECS) - amount).max(self.least);
         (-self.left / self.rate).max(0.0)
     }
+
+    fn is_full(&self, elapsed: f64) -> bool {
+        self.left + self.rate * elapsed >= self.rate * BURST_SECS
+    }
 }
 
 impl Pace {
@@ -82,6 +86,12 @@ impl Pace {
     fn owing(rates: Rates, debt_secs: f64, now: Instant) -> Self {
         let bucket = |rate| Bucket::new(rate, debt_secs);
         Self { packets: bucket(rates.packets), bytes: bucket(rates.bytes), filled: now }
+    }
+
+    /// Whether nothing is left to remember: a new one would be the same.
+    pub fn is_full(&self, now: Instant) -> bool {
+        let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.packets.is_full(elapsed) && self.bytes.is_full(elapsed)
     }
 
     /// Counts one packet; answers how long not to read the next.
@@ -118,6 +128,7 @@ mod tests {
             assert!(shared.spend(1_000_000, now) <= Duration::from_secs(1));
         }
         assert!(shared.spend(1, now + Duration::from_secs(2)).is_zero());
+        assert!(!shared.is_full(now + Duration::from_secs(6)) && shared.is_full(now + Duration::from_secs(7)));
     }
 
     #[test]
