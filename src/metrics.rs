@@ -24,6 +24,7 @@ pub struct Metrics {
     limited: Family<LimitLabel, Counter>,
     held: Gauge,
     broken: Counter,
+    refusals: Family<StatusLabel, Counter>,
     rpc: Family<StatusLabel, Counter>,
 }
 
@@ -99,6 +100,7 @@ impl Metrics {
             limited: Family::default(),
             held: Gauge::default(),
             broken: Counter::default(),
+            refusals: Family::default(),
             rpc: Family::default(),
         };
         let registry = &mut metrics.registry;
@@ -123,6 +125,11 @@ impl Metrics {
             "broken_connections",
             "TCP connections that ended by what is no HTTP, or in the middle of a request",
             metrics.broken.clone(),
+        );
+        registry.register(
+            "refusals",
+            "Requests to sessions that were refused (a key, an origin, a body, a limit), by status",
+            metrics.refusals.clone(),
         );
         registry.register("rpc", "RPC calls over HTTP, by status", metrics.rpc.clone());
         metrics
@@ -187,6 +194,11 @@ impl Metrics {
     /// The counter of connections that broke.
     pub fn broken(&self) -> Counter {
         self.broken.clone()
+    }
+
+    /// A session refused a request.
+    pub fn refused(&self, status: u16) {
+        self.refusals.get_or_create(&StatusLabel { status }).inc();
     }
 
     /// An RPC call over HTTP was answered.

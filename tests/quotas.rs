@@ -248,6 +248,55 @@ async fn a_session_keeps_no_more_than_it_may() {
     server.app.stop().await;
 }
 
+/// Bodies that are begun and not ended: what a session keeps of them has a bound, and it is the session's own.
+#[tokio::test]
+async fn a_session_reads_no_more_at_once_than_it_may_keep() {
+    const BEGUN: usize = 30_000;
+    let mut settings = config();
+    settings.limits.message_bytes = 10_000;
+    settings.limits.session_bytes = 100_000;
+    let server = start(settings).await;
+    let (session, other) = (server.session().await, server.session().await);
+    let key = session.key("ann");
+    let post = async |session: &Started, path: &str, body: String| {
+        let path = format!("/echo/0/{path}?key={}", session.key("ann"));
+        send(session.address(), Method::POST, &path, &[], body).await.status.as_u16()
+    };
+    let say = packet("connect", "A", "main", json!("{}"));
+    let says = json!([say.as_str()]).to_string();
+    for (session, name) in [(&session, "own"), (&other, "other")] {
+        assert_eq!(post(session, &format!("{name}/xhr"), String::new()).await, 200);
+    }
+    let head = |number: usize| {
+        format!(
+            "POST /echo/0/s{number}/xhr_send?key={key} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{}",
+            BEGUN + 1,
+            " ".repeat(BEGUN)
+        )
+    };
+    let mut begun = Vec::new();
+    for number in 0..4 {
+        assert_eq!(post(&session, &format!("s{number}/xhr"), String::new()).await, 200);
+        let mut stream = TcpStream::connect(session.address()).unwrap();
+        stream.write_all(head(number).as_bytes()).unwrap();
+        begun.push(stream);
+    }
+    let refused = async || metric(&server, "viderehab_refusals_total{status=\"503\"}").await;
+    let since = Instant::now();
+    while refused().await == 0 {
+        assert!(since.elapsed() < Duration::from_secs(10), "three fit, the fourth does not");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(post(&other, "other/xhr_send", says.clone()).await, 204, "another session is none the wiser");
+    drop(begun);
+    // The server sees sometime that they are gone.
+    while post(&session, "own/xhr_send", says.clone()).await != 204 {
+        assert!(since.elapsed() < Duration::from_secs(10), "what they took is given back");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.app.stop().await;
+}
+
 /// Connections that send as fast as they can, without ever reading, until told to stop. On threads of their own, so
 /// that it is the server that is slowed down, if anything.
 struct Flood {

@@ -52,6 +52,14 @@ fn as_browsers_send(origin: &str) -> String {
     origin
 }
 
+/// Whether a page of another origin loads this as its own script, image and the like: browsers send no Origin then, but
+/// they say so (Fetch Metadata), over https and from the loopback. What a user follows a link to is no such thing.
+pub fn is_loaded_elsewhere(headers: &HeaderMap) -> bool {
+    let is = |name: &str, value: &str| headers.get(name).is_some_and(|sent| sent == value);
+    let is_elsewhere = is("sec-fetch-site", "same-site") || is("sec-fetch-site", "cross-site");
+    is_elsewhere && !headers.contains_key(ORIGIN) && !is("sec-fetch-mode", "navigate")
+}
+
 fn is_own_host(origin: &str, headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
     // A proxy may name the port although it is the scheme's own.

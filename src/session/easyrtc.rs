@@ -16,6 +16,7 @@ use super::line::Line;
 use super::quota::Quota;
 use super::{OpenError, Session, State};
 use crate::config::Limits;
+use crate::http::Budget;
 use crate::metrics::Limited;
 use crate::room::easyrtc::{EasyRtc, Given, Limits as RoomLimits, Output, Request};
 use crate::room::{DisconnectReason, PeerId, Verdict};
@@ -219,6 +220,7 @@ impl Session {
         let defaults = socketio::Settings::default();
         socketio::Settings {
             message_bytes: limits.easyrtc_bytes,
+            bodies: Budget::new(limits.session_bytes, limits.easyrtc_bytes),
             bytes_per_second: limits.raw_bytes_per_second(),
             // It cannot be switched off: clients are told it.
             ping_interval: if limits.heartbeat_secs == 0 { defaults.ping_interval } else { limits.heartbeat() },

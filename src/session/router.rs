@@ -14,9 +14,9 @@ use super::site::Site;
 use super::{OpenError, Session, page};
 use crate::config::Limits;
 use crate::http::address::client_address;
-use crate::http::origin::Origin;
+use crate::http::origin::{Origin, is_loaded_elsewhere};
 use crate::http::request::{cookie, query};
-use crate::http::{self, Request, Response};
+use crate::http::{self, Budget, Request, Response};
 use crate::metrics::Limited;
 use crate::room::Admission;
 use crate::transport::websocket::{self, Framing};
@@ -29,6 +29,7 @@ use crate::wire::socketio::Version;
 fn sockjs_settings(limits: &Limits) -> sockjs::Settings {
     sockjs::Settings {
         message_bytes: limits.message_bytes,
+        bodies: Budget::new(limits.session_bytes, limits.message_bytes * sockjs::ENCODED_FACTOR),
         bytes_per_second: limits.raw_bytes_per_second(),
         heartbeat: limits.heartbeat(),
         ..sockjs::Settings::default()
@@ -39,6 +40,15 @@ impl Session {
     /// Answers a request. `path` is what remains of the request's own once the proxy's or the front
     /// door's part is taken off; `peer` is the TCP peer.
     pub async fn handle(self: &Arc<Self>, request: Request, path: &str, peer: IpAddr) -> Response {
+        let response = self.answer(request, path, peer).await;
+        let status = response.status();
+        if status.is_client_error() || status.is_server_error() {
+            self.shared.metrics.refused(status.as_u16());
+        }
+        response
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request, path: &str, peer: IpAddr) -> Response {
         let address = client_address(peer, request.headers());
         let below_socket = path.strip_prefix(&format!("/websocket/{}/", self.port));
         let first = below_socket.unwrap_or(&path[1.min(path.len())..]).split('/').next().unwrap_or_default();
@@ -177,7 +187,9 @@ impl Session {
     fn admit(&self, request: &Request, address: IpAddr) -> Presented {
         let in_query = query(request.uri(), "key");
         let name = page::cookie_name(self.port);
-        let presented = in_query.as_deref().or_else(|| cookie(request.headers(), &name));
+        // A script that another page of this host loads from here carries the cookie, and no Origin.
+        let by_cookie = || cookie(request.headers(), &name).filter(|_| !is_loaded_elsewhere(request.headers()));
+        let presented = in_query.as_deref().or_else(by_cookie);
         let Some(presented) = presented else { return Presented::None };
         if let Some(number) = self.state().keys.taken(presented) {
             return Presented::Taken(number);

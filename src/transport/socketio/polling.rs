@@ -57,7 +57,7 @@ impl<E: Endpoint> Service<E> {
             client.end(Ending::Broken);
             return http::empty(StatusCode::BAD_REQUEST);
         }
-        let body = match http::read_body(request.into_body(), self.settings.message_bytes).await {
+        let body = match self.settings.bodies.read(request.into_body(), self.settings.message_bytes).await {
             Ok(body) => body,
             Err(BodyError::TooLarge(_)) => {
                 place.finish();

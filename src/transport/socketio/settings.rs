@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use crate::http::Budget;
+
 /// How much a service takes, and how long it waits.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The longest packet or polling body in bytes; a longer one is answered by 413, or closes a
     /// WebSocket with 1009.
     pub message_bytes: usize,
+    /// What bodies may take together while they are read.
+    pub bodies: Budget,
     /// How many bytes a second are read of a WebSocket; 0: as many as come.
     pub bytes_per_second: usize,
     /// How often a sign of life is exchanged. It cannot be switched off: clients are told it.
@@ -28,6 +32,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             message_bytes: 1_000_000,
+            bodies: Budget::default(),
             bytes_per_second: 0,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),

@@ -26,7 +26,7 @@ use super::websocket::{self, Framing};
 use super::{Carrier, Endpoint};
 use crate::http::origin::{Origin, Origins};
 use crate::http::request::query;
-use crate::http::{self, Request, Response};
+use crate::http::{self, Budget, Request, Response};
 use crate::wire::sockjs::{Polled, Route, callback};
 use clothes::Clothes;
 use headers::{cache, cors, no_cache, sticky};
@@ -51,7 +51,7 @@ const IFRAME: &str = r#"<!DOCTYPE html>
 </html>"#;
 
 /// How much longer a message may be on its way than it is: each byte escaped twice, or as `%xx`.
-const ENCODED_FACTOR: usize = 4;
+pub const ENCODED_FACTOR: usize = 4;
 
 /// What a service does and how much it takes.
 #[derive(Debug, Clone)]
@@ -64,6 +64,8 @@ pub struct Settings {
     pub response_bytes: usize,
     /// The longest message; a longer one is answered by 413, or closes a WebSocket with 1009.
     pub message_bytes: usize,
+    /// What bodies may take together while they are read.
+    pub bodies: Budget,
     /// How many bytes a second are read of a WebSocket; 0: as many as come.
     pub bytes_per_second: usize,
     /// How long a receiver may be silent before a sign of life; zero: for ever.
@@ -83,6 +85,7 @@ impl Default for Settings {
             cookie_needed: false,
             response_bytes: 128 * 1024,
             message_bytes: 256 * 1024,
+            bodies: Budget::default(),
             bytes_per_second: 0,
             heartbeat: Duration::from_secs(25),
             disconnect_delay: Duration::from_secs(5),
