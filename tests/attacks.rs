@@ -12,6 +12,8 @@ mod bystanders;
 mod frames;
 #[path = "attacks/http.rs"]
 mod http;
+#[path = "attacks/origins.rs"]
+mod origins;
 #[path = "attacks/packets.rs"]
 mod packets;
 #[path = "attacks/people.rs"]

@@ -129,7 +129,7 @@ async fn socketio_packets_that_no_client_sends() {
             }
             peer.say(bad.as_str()).await;
             // It answers, or is ended; it does not hang, and nobody else is in its way.
-            peer.say("2probe").await;
+            assert!(peer.answers_or_ends("2probe", "3probe").await, "{before:.2} {bad:.100}");
         }
         if number % 20 == 0 {
             scene.bystanders.go_on().await;

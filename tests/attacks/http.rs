@@ -3,11 +3,23 @@
 use std::time::{Duration, Instant};
 
 use hyper::Method;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::scene::{BYSTANDERS, Scene, raw};
+use super::scene::{BYSTANDERS, SOON, Scene, raw};
 use super::server::send;
+
+const METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::OPTIONS,
+    Method::DELETE,
+    Method::TRACE,
+    Method::CONNECT,
+];
 
 /// sockjs before 0.3.20 (CVE-2020-7693).
 #[tokio::test]
@@ -30,7 +42,7 @@ async fn an_upgrade_header_where_none_belongs() {
     let of_sessions = ["/", "/users", "/ws", "/echo", "/echo/info", "/echo/0/0/xhr_send", "/echo/0/0/websocket", "/x"];
     let of_manager = ["/", "/rehab/", "/healthz", "/metrics", "/api/sessions", "/rpc/session_manage", "/nowhere"];
     for headers in &headers {
-        for method in [Method::GET, Method::POST, Method::PUT, Method::OPTIONS, Method::DELETE, Method::CONNECT] {
+        for method in METHODS {
             for path in of_sessions {
                 // `CONNECT` names a host, not a path.
                 let path = if method == Method::CONNECT { "x:1" } else { path };
@@ -45,7 +57,7 @@ async fn an_upgrade_header_where_none_belongs() {
         }
         scene.bystanders.go_on().await;
     }
-    scene.end(&[]).await;
+    scene.end(&["viderehab_refusals_total{status=\"405\"}"]).await;
 }
 
 /// engine.io (CVE-2022-41940, CVE-2023-31125).
@@ -141,7 +153,7 @@ async fn bodies_that_are_dripped_to_just_under_every_cap() {
     for stream in &mut all {
         let _ = tokio::time::timeout(Duration::from_millis(1), stream.write_all(b"x")).await;
     }
-    scene.end(&[]).await;
+    scene.end(&["viderehab_refusals_total{status=\"503\"}"]).await;
 }
 
 /// ws (CVE-2021-32640), tungstenite to 0.20.0 (CVE-2023-43669).
@@ -214,4 +226,37 @@ async fn sessions_that_are_never_polled() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     scene.end(&["viderehab_limited_total{limit=\"peers\"}"]).await;
+}
+
+/// A byte now and then, for as long as the server lets it.
+#[tokio::test]
+async fn bodies_that_never_end() {
+    let mut scene = Scene::begin("").await;
+    let bearer = format!("authorization: Bearer {}\r\n", scene.remote.token());
+    send(scene.address, Method::POST, &format!("/echo/0/slow/xhr?key={}", scene.key), &[], String::new()).await;
+    let targets = [
+        (scene.address, format!("/echo/0/slow/xhr_send?key={}", scene.key), ""),
+        (scene.remote.address, "/rpc/session_manage".to_owned(), &*bearer),
+    ];
+    let mut dripping = Vec::new();
+    for (address, path, header) in targets {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{header}Content-Length: 1000\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        dripping.push(stream);
+    }
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(19) {
+        for stream in &mut dripping {
+            stream.write_all(b" ").await.expect("it has its time");
+        }
+        scene.bystanders.go_on().await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    for stream in &mut dripping {
+        let mut answer = [0; 12];
+        tokio::time::timeout(SOON, stream.read_exact(&mut answer)).await.expect("an answer in time").unwrap();
+        assert_eq!(answer, *b"HTTP/1.1 408");
+    }
+    scene.end(&["viderehab_refusals_total{status=\"408\"}", "viderehab_rpc_total{status=\"408\"}"]).await;
 }

@@ -22,7 +22,7 @@ use super::remote::Remote;
 use super::server::Started;
 
 /// How long what must come may take.
-const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(5);
 
 /// What an attack may add to the program's memory, in MB, in a debug build.
 const MEGABYTES: u64 = 80;

@@ -23,6 +23,12 @@ impl Remote {
         Self { address, bearer: format!("Bearer {token}") }
     }
 
+    /// The admin token.
+    #[allow(dead_code, reason = "each test binary uses what it needs of it")]
+    pub fn token(&self) -> &str {
+        self.bearer.trim_start_matches("Bearer ")
+    }
+
     /// A session for ann and bob.
     pub async fn session(&self) -> Started {
         let call = json!({"session_manage": {

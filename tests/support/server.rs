@@ -222,6 +222,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         assert!(next.is_err(), "nothing was expected, not {next:?}");
     }
 
+    /// Asks, and reads on until the answer or the end; false: neither came in time.
+    #[allow(dead_code, reason = "each test binary uses what it needs of it")]
+    pub async fn answers_or_ends(&mut self, ask: &str, answer: &str) -> bool {
+        let _ = self.socket.send(Message::text(ask.to_owned())).await;
+        let reading = async {
+            while let Some(Ok(message)) = self.socket.next().await {
+                if matches!(&message, Message::Text(text) if text.as_str() == answer) || message.is_close() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(SOON, reading).await.is_ok()
+    }
+
     /// Reads on until the server closes; the code, 1006 where there was no close frame.
     pub async fn closed(&mut self) -> u16 {
         loop {
