@@ -1,6 +1,7 @@
 //! The program run as the doctor, and what it said.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,12 +54,31 @@ impl Drop for Directory {
     }
 }
 
-/// Runs the program with this configuration, after what a shell is to do first.
+/// Whether this machine lets a test make its fault, as a shell's line finds out. If not, the test's
+/// log says what it lacks, captured or not.
+pub fn can(what: &str, line: &str) -> bool {
+    let can = Command::new("sh").args(["-c", line]).output().unwrap().status.success();
+    if !can {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        writeln!(std::io::stderr(), "skipped: {name} needs {what}").unwrap();
+    }
+    can
+}
+
+/// What a shell is to do first so that the program has none of root's rights to these, as
+/// capabilities(7) names them. Who is not root has none of them anyway.
+pub fn without(rights: &[&str]) -> String {
+    let rights = rights.iter().map(|right| format!("-{right}")).collect::<Vec<_>>().join(",");
+    format!("[ \"$(id -u)\" != 0 ] || set -- setpriv --bounding-set={rights} \"$@\"")
+}
+
+/// Runs the program with this configuration, after what a shell is to do first. That may put other
+/// programs before the command, `set -- program "$@"`.
 pub async fn doctor_after(first: &str, config: &Config) -> Report {
     let directory = Directory::new();
     let file = directory.0.join("config.toml");
     fs::write(&file, toml::to_string(config).unwrap()).unwrap();
-    let script = format!("{first}\nexec \"$0\" doctor --config \"$1\"");
+    let script = format!("set -- \"$0\" doctor --config \"$1\"\n{first}\nexec \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_viderehab")]).arg(&file).env("RUST_LOG", "off");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
