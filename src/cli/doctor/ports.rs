@@ -22,12 +22,23 @@ pub(super) async fn listen(config: &Config, running: &Running) -> Vec<Finding> {
             "wait for what it names, or see its log",
         ),
         (Ok(()), _) => Finding::ok(what, format!("{address} is free, no server runs there")),
+        // Only with its certificate can it be told who answers by TLS.
+        (Err(error), Running::No(why)) if error.kind() == ErrorKind::AddrInUse && config.server.tls.is_some() => {
+            Finding::error(
+                what,
+                format!("{address} is held by another program, or a viderehab that cannot be asked ({why})"),
+                format!(
+                    "mend what is said of server.tls below; if nothing is, end that program (`ss -tlnp sport = :{}` names it), or set another port",
+                    address.port()
+                ),
+            )
+        }
         (Err(error), Running::No(why)) if error.kind() == ErrorKind::AddrInUse => Finding::error(
             what,
             format!("{address} is held by another program ({why})"),
             format!("end that program (`ss -tlnp sport = :{}` names it), or set another port", address.port()),
         ),
-        (Err(error), _) => not_ours(what, address, &error, "server.listen"),
+        (Err(error), _) => not_ours(what, address, &error, what, what),
     };
     vec![finding]
 }
@@ -44,7 +55,7 @@ pub(super) fn pool(config: &Config, running: &Running) -> Vec<Finding> {
         match bound(address) {
             Ok(()) if !own => {}
             Err(error) if error.kind() != ErrorKind::AddrInUse => {
-                return vec![not_ours(what, address, &error, "webrtc.bind or webrtc.local_base_port")];
+                return vec![not_ours(what, address, &error, "webrtc.bind", what)];
             }
             _ => held.push(port),
         }
@@ -56,7 +67,11 @@ pub(super) fn pool(config: &Config, running: &Running) -> Vec<Finding> {
     if held.is_empty() {
         return vec![Finding::ok(what, found)];
     }
-    let names = held.iter().take(NAMED).map(u16::to_string).collect::<Vec<_>>().join(", ");
+    let named = held.iter().take(NAMED).map(|port| match *port == config.server.listen.port() {
+        true => format!("{port} (server.listen)"),
+        false => port.to_string(),
+    });
+    let names = named.collect::<Vec<_>>().join(", ");
     let more = if held.len() > NAMED { ", …" } else { "" };
     let found = format!("{found}; held by something else: {names}{more}");
     // Without the token it is not known which of them are sessions.
@@ -64,8 +79,7 @@ pub(super) fn pool(config: &Config, running: &Running) -> Vec<Finding> {
         let fix = "run this as the user whose server.data_dir holds the admin token, to tell sessions from others";
         return vec![Finding::warning(what, found, fix)];
     }
-    let fix =
-        "end the programs that hold them, or set another webrtc.local_base_port; a port that is held is passed over";
+    let fix = "end the programs that hold them, or set another webrtc.local_base_port or server.listen; a port that is held is passed over";
     vec![if free + served == 0 { Finding::error(what, found, fix) } else { Finding::warning(what, found, fix) }]
 }
 
@@ -74,15 +88,15 @@ fn bound(address: SocketAddr) -> io::Result<()> {
     TcpListener::bind(address).map(drop)
 }
 
-fn not_ours(what: &str, address: SocketAddr, error: &io::Error, key: &str) -> Finding {
+/// `ip` and `port` are the keys that these two come from.
+fn not_ours(what: &str, address: SocketAddr, error: &io::Error, ip: &str, port: &str) -> Finding {
     let fix = match error.kind() {
-        ErrorKind::AddrNotAvailable => {
-            format!("set {key} to an address of this machine (`ip address` lists them), or 127.0.0.1")
-        }
         ErrorKind::PermissionDenied => {
-            format!("set {key} to a port of 1024 or more, or give the service AmbientCapabilities=CAP_NET_BIND_SERVICE")
+            format!(
+                "set {port} to a port of 1024 or more, or give the service AmbientCapabilities=CAP_NET_BIND_SERVICE"
+            )
         }
-        _ => format!("set {key} to something that can be bound"),
+        _ => format!("set {ip} to an address of this machine (`ip address` lists them), or 127.0.0.1"),
     };
     Finding::error(what, format!("{address} cannot be bound: {error}"), fix)
 }
