@@ -42,6 +42,7 @@ async fn a_server_that_may_be_started_has_no_errors() {
     report.says("ok  open files: ", "4096 are allowed");
     report.says("ok  server.data_dir: ", "in memory");
     report.says("ok  server.tls: ", "this machine alone");
+    report.says("ok  proxy: ", "there is none to ask");
     let fix = report.says("warning  webrtc.ice_servers: ", "no STUN or TURN server");
     assert!(fix.contains("[webrtc.turn]"));
 }
@@ -60,4 +61,11 @@ async fn too_few_descriptors_are_seen() {
     assert!(report.says("error  open files: ", "140 are allowed").contains("LimitNOFILE=1716"), "{}", report.text);
     let report = doctor_after("ulimit -n 200", &config()).await;
     report.says("warning  open files: ", "200 are allowed");
+}
+
+#[tokio::test]
+async fn for_sessions_without_a_bound_no_number_of_descriptors_is_enough() {
+    let mut settings = config();
+    settings.limits.peers = 0;
+    assert!(doctor(&settings).await.says("warning  open files: ", "limits.peers = 0").contains("limits.peers"));
 }

@@ -4,6 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::pem::Authority;
 use crate::report::doctor;
 use crate::server::config;
@@ -65,4 +68,24 @@ async fn without_tls_a_public_host_is_warned_of() {
     settings.webrtc.hostname = "clinic.invalid".to_owned();
     let fix = doctor(&settings).await.says("warning  server.tls: ", "http://clinic.invalid");
     assert!(fix.contains("server.public_url"));
+    settings.server.public_url = "https://clinic.invalid".to_owned();
+    doctor(&settings).await.says("ok  server.tls: ", "a proxy is to serve https://clinic.invalid");
+}
+
+/// The library that checks the pair does not look at dates.
+#[tokio::test]
+async fn a_certificate_whose_dates_cannot_be_read_is_seen() {
+    let mut settings = config();
+    let authority = Authority::new();
+    let mut der = authority.issue_as(|about| about.not_after = rcgen::date_time_ymd(2049, 12, 31));
+    let files = authority.files();
+    settings.server.tls = Some(files.clone());
+    let date = der.windows(6).position(|bytes| bytes == b"491231").unwrap();
+    der[date..date + 6].copy_from_slice(b"499931");
+    let text = STANDARD.encode(der);
+    fs::write(&files.cert, format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")).unwrap();
+    let fix = doctor(&settings)
+        .await
+        .says("warning  server.tls.cert: ", &format!("the dates of {} cannot be read", files.cert));
+    assert!(fix.contains(&format!("openssl x509 -noout -dates -in {}", files.cert)), "{fix}");
 }

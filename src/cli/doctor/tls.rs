@@ -57,7 +57,7 @@ fn with(config: &Config, files: &Tls) -> Vec<Finding> {
     findings.push(Finding::ok("server.tls.key", format!("{} is the key of {}", files.key, files.cert)));
     let base = config.public_base(config.server.listen.port());
     findings.push(names(&pair, host(&base)));
-    findings.push(times(&pair, Timestamp::now()));
+    findings.push(times(&pair, &files.cert, Timestamp::now()));
     findings
 }
 
@@ -101,11 +101,12 @@ fn names(pair: &Pair, host: &str) -> Finding {
     }
 }
 
-fn times(pair: &Pair, now: Timestamp) -> Finding {
+fn times(pair: &Pair, path: &str, now: Timestamp) -> Finding {
     let what = "server.tls.cert";
     let renew = "renew it; a running server takes the new files by itself";
     let Some((from, until)) = validity(pair.end_entity()) else {
-        return Finding::warning(what, "its dates cannot be read", "see `openssl x509 -noout -dates`");
+        let fix = format!("see `openssl x509 -noout -dates -in {path}`, and have the certificate made anew");
+        return Finding::warning(what, format!("the dates of {path} cannot be read"), fix);
     };
     let days = until.duration_since(now).as_hours() / 24;
     if now < from {
