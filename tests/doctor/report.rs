@@ -54,15 +54,18 @@ impl Drop for Directory {
     }
 }
 
-/// Whether this machine lets a test make its fault, as a shell's line finds out. If not, the test's
-/// log says what it lacks, captured or not.
+/// Whether this machine lets a test make its fault, as a shell's line finds out.
 pub fn can(what: &str, line: &str) -> bool {
-    let can = Command::new("sh").args(["-c", line]).output().unwrap().status.success();
-    if !can {
+    has(what, Command::new("sh").args(["-c", line]).output().unwrap().status.success())
+}
+
+/// Likewise, as is known already. If not, the tests' log says what is lacking, captured or not.
+pub fn has(what: &str, has: bool) -> bool {
+    if !has {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         writeln!(std::io::stderr(), "skipped: {name} needs {what}").unwrap();
     }
-    can
+    has
 }
 
 /// What a shell is to do first so that the program has none of root's rights to these, as

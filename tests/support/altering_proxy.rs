@@ -1,4 +1,5 @@
 //! A proxy that alters the head of the first request of each connection, as a badly set one does.
+//! Where nothing is left of it, the connection ends.
 
 use std::net::SocketAddr;
 
@@ -39,7 +40,11 @@ async fn passed(mut client: TcpStream, to: SocketAddr, alter: fn(&str) -> String
     while !head.ends_with(b"\r\n\r\n") {
         head.push(client.read_u8().await?);
     }
+    let head = alter(&String::from_utf8_lossy(&head));
+    if head.is_empty() {
+        return Ok(());
+    }
     let mut server = TcpStream::connect(to).await?;
-    server.write_all(alter(&String::from_utf8_lossy(&head)).as_bytes()).await?;
+    server.write_all(head.as_bytes()).await?;
     copy_bidirectional(&mut client, &mut server).await.map(drop)
 }

@@ -1,6 +1,7 @@
 //! `viderehab doctor`: looks at what a server with this configuration needs, from outside of it, and
 //! says how to mend what is wrong. It changes nothing; each check is a file of its own.
 
+mod counted;
 mod data;
 mod finding;
 mod limits;

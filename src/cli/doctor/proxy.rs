@@ -1,28 +1,26 @@
 //! The way that browsers come: whether it leads here, whether upgrades pass, and whom the limits
 //! are counted for. Asked without a key or a token, since it is not yet known who answers there.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use hyper::StatusCode;
 use reqwest::{Client, ClientBuilder};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use super::Finding;
+use super::counted::counted;
 use super::server::Running;
 use super::tls::host;
 use crate::config::Config;
-use crate::http::address::Counted;
 
 /// How long an answer may take.
-const TIME: Duration = Duration::from_secs(5);
+pub(super) const TIME: Duration = Duration::from_secs(5);
 
 /// An address that nobody has (RFC 5737), for a header that a proxy should not let through.
-const FORGED: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
+pub(super) const FORGED: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
-const WHAT: &str = "proxy";
+/// What all findings of this way are about.
+pub(super) const WHAT: &str = "proxy";
 
 pub(super) async fn check(config: &Config, running: &Running) -> Vec<Finding> {
     let base = config.public_base(config.server.listen.port());
@@ -42,7 +40,7 @@ pub(super) async fn check(config: &Config, running: &Running) -> Vec<Finding> {
         Ok(reached) => reached,
         Err(finding) => return vec![finding],
     };
-    findings.push(counted(config, &base, answer).await);
+    findings.push(counted(config, &base, manager, answer).await);
     match running.sessions().first() {
         None => findings.push(Finding::warning(
             WHAT,
@@ -88,71 +86,6 @@ async fn reached(base: &str, manager: &str) -> Result<(Client, reqwest::Response
     Err(Finding::error(WHAT, format!("{base} cannot be reached: {}", cause(&error)), fix))
 }
 
-/// Whom the limits are counted for.
-async fn counted(config: &Config, base: &str, answer: reqwest::Response) -> Finding {
-    let status = answer.status();
-    let counted: Option<Counted> = match answer.text().await {
-        Ok(text) if status == StatusCode::OK => serde_json::from_str(&text).ok(),
-        _ => None,
-    };
-    let Some(counted) = counted else {
-        let found =
-            format!("{base} does not pass /healthz/address ({status}): whether it sets X-Forwarded-For is not known");
-        return Finding::warning(WHAT, found, "send `location /` to server.listen; see docs/nginx.conf");
-    };
-    let address = counted.address;
-    let set = "proxy_set_header X-Forwarded-For $remote_addr; in nginx, or its like; see docs/nginx.conf";
-    let way = Way::to(base).await.ok();
-    if way.as_ref().is_some_and(|way| way.ends_at(config.server.listen)) {
-        return Finding::ok(WHAT, format!("{base} is server.listen itself, with no proxy in between"));
-    }
-    match (counted.believed, counted.forwarded) {
-        (true, true) if address == FORGED => Finding::error(
-            WHAT,
-            format!(
-                "{base} passes on the X-Forwarded-For that clients send: they choose whom the limits are counted for"
-            ),
-            set,
-        ),
-        (true, false) => Finding::warning(
-            WHAT,
-            format!("{base} sends no X-Forwarded-For: all clients share limits.connections_per_address"),
-            set,
-        ),
-        (false, true) if way.is_some_and(|way| way.from != address) => Finding::warning(
-            WHAT,
-            format!("X-Forwarded-For is believed from this machine alone, and {base} comes from {address}"),
-            "run the proxy on this machine, or set limits.connections_per_address for all its clients together",
-        ),
-        _ => Finding::ok(
-            WHAT,
-            format!("{base} leads here; the limits count us as {address}, whatever X-Forwarded-For we send"),
-        ),
-    }
-}
-
-/// A connection as it goes there.
-struct Way {
-    from: IpAddr,
-    to: SocketAddr,
-}
-
-impl Way {
-    async fn to(base: &str) -> io::Result<Self> {
-        let url = reqwest::Url::parse(base).map_err(io::Error::other)?;
-        let place = (host(base), url.port_or_known_default().unwrap_or_default());
-        let stream = timeout(TIME, TcpStream::connect(place)).await??;
-        Ok(Self { from: stream.local_addr()?.ip().to_canonical(), to: stream.peer_addr()? })
-    }
-
-    /// Whether it ends at this listener of this machine's: who listens on all addresses is met on
-    /// the one that the connection comes from, too.
-    fn ends_at(&self, listen: SocketAddr) -> bool {
-        let to = self.to.ip().to_canonical();
-        self.to.port() == listen.port() && (to == listen.ip() || (listen.ip().is_unspecified() && to == self.from))
-    }
-}
-
 /// A session's pages.
 async fn page(client: &Client, base: &str, port: u16) -> Finding {
     let url = format!("{base}/webrtc/{port}/status");
@@ -164,7 +97,7 @@ async fn page(client: &Client, base: &str, port: u16) -> Finding {
             format!("{url} does not lead to the session that runs there: {status}"),
             "send /webrtc/<port>/ to the session's port with that prefix removed, or as it is to server.listen; see docs/nginx.conf",
         ),
-        Err(error) => Finding::error(WHAT, format!("{url}: {}", cause(&error)), "see the proxy's log"),
+        Err(error) => Finding::error(WHAT, format!("{url} gives no answer: {}", cause(&error)), "see the proxy's log"),
     }
 }
 
@@ -186,7 +119,7 @@ async fn upgrade(client: &Client, base: &str, port: u16) -> Finding {
             format!("{url} does not lead to the session that runs there: {status}"),
             "send /websocket/<port>/ as it is to the session's port, or to server.listen; see docs/nginx.conf",
         ),
-        Err(error) => Finding::error(WHAT, format!("{url}: {}", cause(&error)), "see the proxy's log"),
+        Err(error) => Finding::error(WHAT, format!("{url} gives no answer: {}", cause(&error)), "see the proxy's log"),
     }
 }
 
@@ -200,20 +133,4 @@ fn cause(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_servers_own_address_is_no_proxy() {
-        let way = |from: &str, to: &str| Way { from: from.parse().unwrap(), to: to.parse().unwrap() };
-        let listen = |at: &str| at.parse::<SocketAddr>().unwrap();
-        assert!(way("127.0.0.1", "127.0.0.1:443").ends_at(listen("127.0.0.1:443")));
-        assert!(way("192.0.2.1", "192.0.2.1:443").ends_at(listen("0.0.0.0:443")));
-        assert!(!way("192.0.2.1", "192.0.2.1:443").ends_at(listen("0.0.0.0:4070")));
-        assert!(!way("192.0.2.1", "192.0.2.9:443").ends_at(listen("0.0.0.0:443")));
-        assert!(!way("127.0.0.1", "127.0.0.2:443").ends_at(listen("127.0.0.1:443")));
-    }
 }
