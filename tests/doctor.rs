@@ -22,6 +22,8 @@ mod opentera;
 mod ports;
 #[path = "doctor/proxy.rs"]
 mod proxy;
+#[path = "doctor/redis.rs"]
+mod redis;
 #[path = "doctor/report.rs"]
 mod report;
 #[path = "doctor/tls.rs"]

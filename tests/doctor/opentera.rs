@@ -2,6 +2,11 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::time::Duration;
+
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use viderehab::config::{Config, OpenTera};
 
 use crate::pem::Authority;
 use crate::report::doctor;
@@ -87,4 +92,49 @@ async fn the_opentera_server_is_looked_at() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     settings.opentera.as_mut().unwrap().backend.port = closed;
     doctor(&settings).await.says("error  opentera.backend: ", "refused");
+}
+
+/// With a REST API there, and a Redis that is not.
+fn with_backend(hostname: &str, port: u16) -> Config {
+    let mut opentera = OpenTera::default();
+    opentera.redis.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    opentera.backend.hostname = hostname.to_owned();
+    opentera.backend.port = port;
+    Config { opentera: Some(opentera), ..config() }
+}
+
+/// As behind a firewall that drops what comes: the queue of connections is full.
+#[tokio::test]
+async fn an_opentera_server_that_does_not_answer_is_named() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_secs(1), TcpStream::connect(address)).await {
+        waiting.push(stream.unwrap());
+    }
+    let report = doctor(&with_backend("127.0.0.1", address.port())).await;
+    let fix = report.says("error  opentera.backend: ", &format!("{address}: no connection in time"));
+    assert!(fix.contains("opentera.backend.hostname and port"), "{fix}");
+}
+
+#[tokio::test]
+async fn what_is_no_opentera_server_is_told_apart() {
+    let fix =
+        doctor(&with_backend("nobody.invalid", 443)).await.says("error  opentera.backend: ", "nobody.invalid:443");
+    assert!(fix.contains("opentera.backend.hostname and port"), "{fix}");
+
+    let web = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = web.local_addr().unwrap();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        while let Ok((mut stream, _)) = web.accept() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let report = doctor(&with_backend("127.0.0.1", address.port())).await;
+    let fix = report.says("error  opentera.backend: ", &address.to_string());
+    assert!(fix.contains("see that it is https") && !report.text.contains("no answer within"), "{}", report.text);
 }

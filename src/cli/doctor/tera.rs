@@ -23,7 +23,11 @@ pub(super) async fn check(backend: &Backend, identity: Option<&Identity>) -> Vec
     let unreachable = match connecting {
         Err(_) => Some("no connection in time".to_owned()),
         Ok(Err(error)) => Some(error.to_string()),
-        Ok(Ok(_)) => None,
+        // Closed before anything is asked: who serves one after the other would wait for it.
+        Ok(Ok(stream)) => {
+            drop(stream);
+            None
+        }
     };
     if let Some(problem) = unreachable {
         let fix =
