@@ -54,8 +54,10 @@ async fn a_stun_server_that_is_not_there_is_named() {
             let _ = stream.write_all(&[b'x'; 100_000]);
         }
     });
+    let closed_tcp = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let urls = [
         (format!("stun:{closed}"), "refused"),
+        (format!("stuns:{closed_tcp}"), "refused"),
         (format!("stun:{}", silent.local_addr().unwrap()), "does not answer"),
         (format!("stun:{babbler}?transport=tcp"), ""),
         ("stun:nobody.invalid".to_owned(), "nobody.invalid"),
@@ -64,6 +66,76 @@ async fn a_stun_server_that_is_not_there_is_named() {
     settings.webrtc.ice_servers = urls.iter().map(|(url, _)| stun(url.clone())).collect();
     let report = doctor(&settings).await;
     for (url, words) in urls {
-        report.says(&format!("error  {url}: "), words);
+        let fix = report.says(&format!("error  {url}: "), words);
+        assert!(fix.contains("webrtc.ice_servers") && (words == "is no address" || fix.contains(" port ")), "{fix}");
     }
+}
+
+#[tokio::test]
+async fn a_server_with_tls_is_only_connected_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let urls = ["stuns", "turns"].map(|scheme| format!("{scheme}:{}", listener.local_addr().unwrap()));
+    let mut settings = config();
+    settings.webrtc.ice_servers = urls.iter().map(|url| stun(url.clone())).collect();
+    let report = doctor(&settings).await;
+    for url in urls {
+        report.says(&format!("ok  {url}: "), "over TLS was not looked at");
+    }
+}
+
+/// Ann's credentials, as coturn has them.
+const ANN: [&str; 3] = ["--lt-cred-mech", "--user", "ann:a secret of hers"];
+
+/// By UDP and by TCP.
+const BOTH: [&str; 2] = ["", "?transport=tcp"];
+
+/// What the doctor says of a server that is asked as Ann in these ways: the fix of a finding that
+/// must be there for each.
+async fn says_of(turn: &TurnServer, ways: &[&str], level: &str, words: &str) -> String {
+    let urls: Vec<_> = ways.iter().map(|way| format!("turn:127.0.0.1:{}{way}", turn.port)).collect();
+    let (username, credential) = ("ann".to_owned(), "a secret of hers".to_owned());
+    let mut settings = config();
+    settings.webrtc.ice_servers = vec![IceServer { urls: urls.clone(), username, credential }];
+    let report = doctor(&settings).await;
+    urls.iter().map(|url| report.says(&format!("{level}  {url}: "), words)).collect()
+}
+
+/// Likewise, of a server started with these arguments.
+async fn says(arguments: &[&str], ways: &[&str], level: &str, words: &str) -> String {
+    says_of(&TurnServer::start_as(arguments), ways, level, words).await
+}
+
+#[tokio::test]
+#[ignore = "needs turnserver"]
+async fn a_turn_server_that_gives_no_relay_is_told_from_one_that_does_not_know_us() {
+    let fix =
+        says(&["--lt-cred-mech", "--user", "ann:another"], &BOTH, "error", "does not take our credentials: 401").await;
+    assert!(fix.contains("webrtc.ice_servers"), "{fix}");
+    let fix = says(&[&ANN[..], &["--stun-only"]].concat(), &BOTH, "error", "gives no relay: ").await;
+    assert!(fix.contains("stun-only"), "{fix}");
+    // Its only port for relays is held; coturn looks for another for so long that it may not answer a second question.
+    let held = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    let few = [&ANN[..], &["--min-port", &port, "--max-port", &port]].concat();
+    let fix = says(&few, &[""], "error", "gives no relay: 508").await;
+    assert!(fix.contains("min-port"), "{fix}");
+}
+
+#[tokio::test]
+#[ignore = "needs turnserver"]
+async fn a_relay_is_given_back() {
+    for (arguments, level) in [(&ANN[..], "ok"), (&["--no-auth"], "warning")] {
+        let turn = TurnServer::start_as(&[arguments, &["--verbose"]].concat());
+        says_of(&turn, &BOTH, level, "gives a relay to").await;
+        turn.logs("lifetime=0", BOTH.len()).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs turnserver"]
+async fn a_turn_server_that_is_open_to_everybody_or_closed_to_stun_is_warned_of() {
+    let fix = says(&["--no-auth"], &BOTH, "warning", "gives a relay to everybody").await;
+    assert!(fix.contains("use-auth-secret"), "{fix}");
+    let fix = says(&[&ANN[..], &["--secure-stun"]].concat(), &BOTH, "warning", "refuses a STUN request: 401").await;
+    assert!(fix.contains("secure-stun"), "{fix}");
 }

@@ -14,6 +14,7 @@ mod tera;
 mod tls;
 mod turn;
 mod validity;
+mod way;
 
 use std::process::ExitCode;
 

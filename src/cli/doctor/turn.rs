@@ -1,26 +1,13 @@
 //! The STUN and TURN servers that clients are told of: whether each answers, and whether it takes
 //! the credentials that go with it.
 
-use std::io;
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Finding;
-use super::stun::{self, Answer, Challenge, HEADER, Method, Transaction};
+use super::stun::{Answer, Method};
+use super::way::Way;
 use crate::config::Config;
 use crate::session::ice::Ice;
-
-/// When a request by UDP is sent again, and, after the last, how long is waited for.
-const SENDS: [Duration; 4] =
-    [Duration::from_millis(250), Duration::from_millis(500), Duration::from_millis(1000), Duration::from_millis(1250)];
-
-/// How long a TCP connection, or an answer on one, may take.
-const TCP_TIME: Duration = Duration::from_secs(3);
 
 pub(super) async fn check(config: &Config) -> Vec<Finding> {
     let servers = Ice::of(&config.webrtc).for_peer("doctor");
@@ -47,12 +34,12 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
 
 /// A `stun:` or `turn:` address (RFC 7064, RFC 7065).
 #[derive(Debug, PartialEq, Eq)]
-struct Address<'a> {
+pub(super) struct Address<'a> {
     relays: bool,
     tls: bool,
-    tcp: bool,
-    host: &'a str,
-    port: u16,
+    pub(super) tcp: bool,
+    pub(super) host: &'a str,
+    pub(super) port: u16,
 }
 
 fn parsed(url: &str) -> Option<Address<'_>> {
@@ -75,10 +62,14 @@ fn parsed(url: &str) -> Option<Address<'_>> {
 
 async fn asked(url: &str, credentials: Option<(&str, &str)>) -> Vec<Finding> {
     let Some(address) = parsed(url) else {
-        let fix = "write it as stun:host:port, turn:host:port, or turn:host:port?transport=tcp";
+        let fix = "write it in webrtc.ice_servers or webrtc.turn.urls as stun:host:port, turn:host:port, or turn:host:port?transport=tcp";
         return vec![Finding::error(url, "is no address of a STUN or TURN server", fix)];
     };
-    let reach = format!("see that the server runs and that {} {} is open to it", kind(&address), address.port);
+    let reach = format!(
+        "see that the server runs and that {} port {} is open to it, or set another address in webrtc.ice_servers or webrtc.turn.urls",
+        if address.tcp { "TCP" } else { "UDP" },
+        address.port
+    );
     let mut way = match Way::to(&address).await {
         Ok(way) => way,
         Err(error) => return vec![Finding::error(url, error, reach)],
@@ -90,7 +81,8 @@ async fn asked(url: &str, credentials: Option<(&str, &str)>) -> Vec<Finding> {
     let mut findings = match way.ask(Method::Binding, None).await {
         Ok(Answer::Success) => vec![Finding::ok(url, "answers")],
         Ok(Answer::Error(code, reason, _)) => {
-            vec![Finding::warning(url, format!("refuses a STUN request: {code} {reason}"), "see its configuration")]
+            let fix = "let the server answer STUN requests of everybody: no secure-stun in coturn's configuration";
+            vec![Finding::warning(url, format!("refuses a STUN request: {code} {reason}"), fix)]
         }
         Err(error) => return vec![Finding::error(url, error, reach)],
     };
@@ -98,10 +90,6 @@ async fn asked(url: &str, credentials: Option<(&str, &str)>) -> Vec<Finding> {
         findings.push(relay(&mut way, url, credentials).await);
     }
     findings
-}
-
-fn kind(address: &Address<'_>) -> &'static str {
-    if address.tcp { "TCP port" } else { "UDP port" }
 }
 
 /// Asks for a relay, as clients will, and gives it back.
@@ -114,99 +102,32 @@ async fn relay(way: &mut Way, url: &str, credentials: Option<(&str, &str)>) -> F
     let challenge = match way.ask(Method::Allocate, None).await {
         Ok(Answer::Error(401, _, Some(challenge))) => challenge,
         Ok(Answer::Success) => {
+            // It ends by itself, too, ten minutes later.
+            let _ = way.ask(Method::Refresh, None).await;
             let found = "gives a relay to everybody, without credentials";
             return Finding::warning(url, found, "set lt-cred-mech or use-auth-secret at the server");
         }
-        Ok(Answer::Error(code, reason, _)) => {
-            return Finding::error(url, format!("gives no relay: {code} {reason}"), fix);
-        }
-        Err(error) => return Finding::error(url, format!("gives no relay: {error}"), "see the server's log"),
+        Ok(Answer::Error(code, reason, _)) => return no_relay(url, &format!("{code} {reason}")),
+        Err(problem) => return no_relay(url, &problem),
     };
     match way.ask(Method::Allocate, Some((username, password, &challenge))).await {
         Ok(Answer::Success) => {
-            // It ends by itself, too, ten minutes later.
             let _ = way.ask(Method::Refresh, Some((username, password, &challenge))).await;
             Finding::ok(url, "gives a relay to our credentials")
         }
-        Ok(Answer::Error(code, reason, _)) => {
+        Ok(Answer::Error(code @ (401 | 441), reason, _)) => {
             Finding::error(url, format!("does not take our credentials: {code} {reason}"), fix)
         }
-        Err(error) => Finding::error(url, format!("gives no relay: {error}"), "see the server's log"),
+        Ok(Answer::Error(code, reason, _)) => no_relay(url, &format!("{code} {reason}")),
+        Err(problem) => no_relay(url, &problem),
     }
 }
 
-/// A way to a server.
-enum Way {
-    Udp(UdpSocket),
-    Tcp(TcpStream),
-}
-
-impl Way {
-    async fn to(address: &Address<'_>) -> Result<Self, String> {
-        let found = tokio::net::lookup_host((address.host, address.port)).await;
-        let found = found.map_err(|error| format!("the name {} is not found: {error}", address.host))?;
-        let place = found.into_iter().next().ok_or_else(|| format!("the name {} has no address", address.host))?;
-        let way = async {
-            if address.tcp {
-                return Ok(Self::Tcp(timeout(TCP_TIME, TcpStream::connect(place)).await??));
-            }
-            let any: SocketAddr = if place.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
-            let socket = UdpSocket::bind(any).await?;
-            socket.connect(place).await?;
-            Ok(Self::Udp(socket))
-        };
-        way.await.map_err(|error: io::Error| format!("cannot be reached on {place}: {error}"))
-    }
-
-    async fn ask(&mut self, method: Method, sign: Option<(&str, &str, &Challenge)>) -> Result<Answer, String> {
-        let transaction: Transaction = rand::random();
-        let mut message = stun::request(method, &transaction);
-        if let Some((username, password, challenge)) = sign {
-            message = stun::signed(message, username, password, challenge);
-        }
-        let answer = match self {
-            Self::Udp(socket) => by_udp(socket, &message, method, &transaction).await,
-            Self::Tcp(stream) => {
-                let answer = timeout(TCP_TIME, by_tcp(stream, &message, method, &transaction)).await;
-                answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            }
-        };
-        answer.map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => "does not answer".to_owned(),
-            _ => error.to_string(),
-        })
-    }
-}
-
-async fn by_udp(socket: &UdpSocket, message: &[u8], method: Method, transaction: &Transaction) -> io::Result<Answer> {
-    let mut datagram = [0; 2048];
-    for wait in SENDS {
-        socket.send(message).await?;
-        let until = Instant::now() + wait;
-        while let Ok(received) = timeout_at(until, socket.recv(&mut datagram)).await {
-            // Refused: nothing listens there, as the machine itself says.
-            let length = received?;
-            if let Some(answer) = stun::answer(&datagram[..length], method, transaction) {
-                return Ok(answer);
-            }
-        }
-    }
-    Err(io::ErrorKind::TimedOut.into())
-}
-
-async fn by_tcp(
-    stream: &mut TcpStream,
-    message: &[u8],
-    method: Method,
-    transaction: &Transaction,
-) -> io::Result<Answer> {
-    stream.write_all(message).await?;
-    let mut header = [0; HEADER];
-    stream.read_exact(&mut header).await?;
-    let mut answer = header.to_vec();
-    answer.resize(stun::length(&header), 0);
-    stream.read_exact(&mut answer[HEADER..]).await?;
-    stun::answer(&answer, method, transaction).ok_or_else(|| io::Error::other("what it says is not STUN"))
+/// Whoever asks.
+fn no_relay(url: &str, problem: &str) -> Finding {
+    let fix = "see the server's log, and its configuration: that it is not stun-only, and has ports (min-port to max-port) and \
+        quotas (user-quota, total-quota) for all who call";
+    Finding::error(url, format!("gives no relay: {problem}"), fix)
 }
 
 #[cfg(test)]
