@@ -63,7 +63,7 @@ pub fn can(what: &str, line: &str) -> bool {
 pub fn has(what: &str, has: bool) -> bool {
     if !has {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
-        writeln!(std::io::stderr(), "skipped: {name} needs {what}").unwrap();
+        std::io::stderr().write_all(format!("skipped: {name} needs {what}\n").as_bytes()).unwrap();
     }
     has
 }
