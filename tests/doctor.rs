@@ -31,9 +31,10 @@ mod tls;
 #[path = "doctor/turn.rs"]
 mod turn;
 
+use std::fs;
 use std::process::Command;
 
-use report::{doctor, doctor_after};
+use report::{Directory, doctor, doctor_after};
 use server::config;
 
 #[tokio::test]
@@ -70,4 +71,17 @@ async fn for_sessions_without_a_bound_no_number_of_descriptors_is_enough() {
     let mut settings = config();
     settings.limits.peers = 0;
     assert!(doctor(&settings).await.says("warning  open files: ", "limits.peers = 0").contains("limits.peers"));
+}
+
+/// As with `| head -1`.
+#[test]
+fn a_reader_who_has_had_enough_does_no_harm() {
+    let directory = Directory::new();
+    let file = directory.0.join("config.toml");
+    fs::write(&file, toml::to_string(&config()).unwrap()).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_viderehab"));
+    let output = program.arg("doctor").arg("--config").arg(file).stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }

@@ -122,6 +122,12 @@ async fn a_file_of_somebody_else_is_named() {
     chown(&file, Some(65534), None).unwrap();
     let fix = doctor(&settings).await.says(&format!("error  {}: ", file.display()), "belongs to uid 65534");
     assert!(fix.contains(&format!("chown 0 {}", file.display())), "{fix}");
+    let nobody = "setpriv --reuid=65533 --regid=65533 --clear-groups";
+    if can("a program that everybody may run", &format!("{nobody} test -x '{}'", env!("CARGO_BIN_EXE_viderehab"))) {
+        let report = doctor_after(&format!("set -- {nobody} \"$@\""), &settings).await;
+        let fix = report.says(&format!("error  {}: ", file.display()), "and not to 65533");
+        assert!(fix.starts_with("run this as the user of the service"), "{fix}");
+    }
     // What counts for root is whose the directory is.
     chown(&directory.0, Some(65534), None).unwrap();
     doctor(&settings).await.says(&format!("ok  {}: ", file.display()), "the owner 65534");

@@ -129,7 +129,10 @@ fn private(path: &Path, file: &Metadata, around: &Metadata, uid: u32) -> Finding
                 "belongs to uid {}, and not to {expected} like the directory or the user of this program",
                 file.uid()
             ),
-            format!("chown {expected} {what}, or run the service as its owner"),
+            match uid {
+                0 => format!("chown {expected} {what}, or run the service as its owner"),
+                _ => format!("run this as the user of the service; if you did, chown {expected} {what}"),
+            },
         );
     }
     Finding::ok(&what, format!("has mode {mode:04o} and the owner {}", file.uid()))
