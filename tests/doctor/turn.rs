@@ -86,6 +86,10 @@ async fn a_server_with_tls_is_only_connected_to() {
 /// Ann's credentials, as coturn has them.
 const ANN: [&str; 3] = ["--lt-cred-mech", "--user", "ann:a secret of hers"];
 
+fn ann(urls: Vec<String>) -> IceServer {
+    IceServer { urls, username: "ann".to_owned(), credential: "a secret of hers".to_owned() }
+}
+
 /// By UDP and by TCP.
 const BOTH: [&str; 2] = ["", "?transport=tcp"];
 
@@ -93,9 +97,8 @@ const BOTH: [&str; 2] = ["", "?transport=tcp"];
 /// must be there for each.
 async fn says_of(turn: &TurnServer, ways: &[&str], level: &str, words: &str) -> String {
     let urls: Vec<_> = ways.iter().map(|way| format!("turn:127.0.0.1:{}{way}", turn.port)).collect();
-    let (username, credential) = ("ann".to_owned(), "a secret of hers".to_owned());
     let mut settings = config();
-    settings.webrtc.ice_servers = vec![IceServer { urls: urls.clone(), username, credential }];
+    settings.webrtc.ice_servers = vec![ann(urls.clone())];
     let report = doctor(&settings).await;
     urls.iter().map(|url| report.says(&format!("{level}  {url}: "), words)).collect()
 }
@@ -138,4 +141,32 @@ async fn a_turn_server_that_is_open_to_everybody_or_closed_to_stun_is_warned_of(
     assert!(fix.contains("use-auth-secret"), "{fix}");
     let fix = says(&[&ANN[..], &["--secure-stun"]].concat(), &BOTH, "warning", "refuses a STUN request: 401").await;
     assert!(fix.contains("secure-stun"), "{fix}");
+}
+
+/// Answers a question, and asks for credentials; then it says nothing more.
+fn falls_silent(socket: &UdpSocket) {
+    let mut asked = [0; 1024];
+    while let Ok((length, from)) = socket.recv_from(&mut asked) {
+        let attributes: &[u8] = match (asked[1], length) {
+            // Binding, and Allocate with nothing but the transport.
+            (1, _) => b"",
+            (3, 28) => b"\0\x09\0\x04\0\0\x04\x01\0\x14\0\x04here\0\x15\0\x04once",
+            _ => continue,
+        };
+        let class = if attributes.is_empty() { 0 } else { 0x10 };
+        let head = [1, asked[1] | class, 0, attributes.len() as u8];
+        socket.send_to(&[&head, &asked[4..20], attributes].concat(), from).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_turn_server_that_falls_silent_is_seen() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let url = format!("turn:{}", socket.local_addr().unwrap());
+    std::thread::spawn(move || falls_silent(&socket));
+    let mut settings = config();
+    settings.webrtc.ice_servers = vec![ann(vec![url.clone()])];
+    let report = doctor(&settings).await;
+    report.says(&format!("ok  {url}: "), "answers");
+    assert!(report.says(&format!("error  {url}: "), "gives no relay: does not answer").contains("the server's log"));
 }
