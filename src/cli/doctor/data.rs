@@ -43,7 +43,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         let path = directory.join(name);
         match (fs::symlink_metadata(&path), fs::metadata(directory)) {
             (Ok(file), Ok(around)) => findings.push(private(&path, &file, &around, uid)),
-            // What was said of the directory says it all.
+            // Not made yet; or the directory is none, which was said.
             (Err(error), _) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             (Err(error), _) => findings.push(Finding::error(
                 &path.display().to_string(),
