@@ -12,6 +12,8 @@ mod bystanders;
 mod frames;
 #[path = "attacks/http.rs"]
 mod http;
+#[path = "attacks/identities.rs"]
+mod identities;
 #[path = "attacks/origins.rs"]
 mod origins;
 #[path = "attacks/packets.rs"]

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,6 +19,8 @@ use super::binary::Binary;
 use super::bystanders::Bystanders;
 use super::remote::Remote;
 use super::server::Started;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_viderehab");
 
 /// How long what must come may take.
 pub const SOON: Duration = Duration::from_secs(5);
@@ -45,6 +46,7 @@ pub struct Scene {
     pub session: Started,
     pub address: SocketAddr,
     pub key: String,
+    home: Started,
     binary: Binary,
     memory: u64,
     watch: Watch,
@@ -52,14 +54,15 @@ pub struct Scene {
 
 /// Two more people in a session of their own, who talk from before the attack until after it.
 struct Watch {
+    session: Started,
     over: Arc<AtomicBool>,
     /// How long their words took, and the most memory that the program had meanwhile.
     seen: JoinHandle<(Vec<Duration>, u64)>,
 }
 
 impl Watch {
-    async fn begin(remote: &Remote, process: u32) -> Self {
-        let mut people = Bystanders::meet(&remote.session().await).await;
+    async fn begin(session: Started, process: u32) -> Self {
+        let mut people = Bystanders::meet(&session).await;
         let over = Arc::new(AtomicBool::new(false));
         let is_over = over.clone();
         let seen = tokio::spawn(async move {
@@ -71,13 +74,13 @@ impl Watch {
             }
             (took, most)
         });
-        Self { over, seen }
+        Self { session, over, seen }
     }
 
     /// The most memory that was seen.
-    async fn end(self) -> u64 {
+    async fn end(&mut self) -> u64 {
         self.over.store(true, Ordering::Relaxed);
-        let (mut took, most) = self.seen.await.expect("they reached each other all the time");
+        let (mut took, most) = (&mut self.seen).await.expect("they reached each other all the time");
         took.sort_unstable();
         let p99 = took[(took.len() - 1) * 99 / 100];
         assert!(p99 < PATIENCE, "of {} words of the bystanders one in a hundred took {p99:?}", took.len());
@@ -88,16 +91,40 @@ impl Watch {
 impl Scene {
     /// `sections`: TOML for what differs from the defaults.
     pub async fn begin(sections: &str) -> Self {
-        let program = Path::new(env!("CARGO_BIN_EXE_viderehab"));
-        let binary = Binary::start(program, sections, &[]).unwrap();
+        Self::with(Binary::start(PROGRAM.as_ref(), sections, &[]).unwrap()).await
+    }
+
+    /// With a store on the disk, so that it may be started again.
+    pub async fn begin_stored(sections: &str) -> Self {
+        // In the directory that the program is started in, and that goes with it.
+        Self::with(Binary::start(PROGRAM.as_ref(), sections, &[("VIDEREHAB_SERVER__DATA_DIR", "data")]).unwrap()).await
+    }
+
+    /// With a program that runs already.
+    pub async fn with(binary: Binary) -> Self {
         let remote = Remote::of(&binary);
-        let mut bystanders = Bystanders::meet(&remote.session().await).await;
+        let home = remote.session().await;
+        let mut bystanders = Bystanders::meet(&home).await;
         bystanders.go_on().await;
         let session = remote.session().await;
         let (address, key) = (session.address(), session.role_key("users"));
-        let watch = Watch::begin(&remote, binary.id()).await;
+        let watch = Watch::begin(remote.session().await, binary.id()).await;
         let memory = memory(binary.id());
-        Self { remote, bystanders, session, address, key, binary, memory, watch }
+        Self { remote, bystanders, session, address, key, home, binary, memory, watch }
+    }
+
+    /// The program ends as a service manager ends it, and is started again: all was well until then, and the bystanders
+    /// come back to their sessions.
+    pub async fn restart(mut self) -> Self {
+        self.is_well().await;
+        let Self { session, address, key, home, mut binary, watch, .. } = self;
+        drop(self.bystanders);
+        binary.restart().unwrap();
+        let remote = Remote::of(&binary);
+        let bystanders = Bystanders::meet(&home).await;
+        let watch = Watch::begin(watch.session, binary.id()).await;
+        let memory = memory(binary.id());
+        Self { remote, bystanders, session, address, key, home, binary, memory, watch }
     }
 
     /// The processor time that the program has used.
@@ -108,11 +135,7 @@ impl Scene {
     /// The attack is over: the program lives, the bystanders talk, memory is bounded, the log is short, and
     /// each of these metrics has moved.
     pub async fn end(mut self, metrics: &[&str]) {
-        self.bystanders.go_on().await;
-        let most = self.watch.end().await;
-        settle(self.binary.id()).await;
-        let used = memory(self.binary.id()).max(most).saturating_sub(self.memory);
-        assert!(used < MEGABYTES, "{used} MB more than before");
+        self.is_well().await;
         for metric in metrics {
             assert!(self.remote.metric(metric).await > 0, "{metric} has not moved");
         }
@@ -121,6 +144,15 @@ impl Scene {
         assert!(lines <= LINES, "{log}");
         let panics = log.lines().filter(|line| line.contains("panicked")).count();
         assert_eq!(panics, 0, "{log}");
+    }
+
+    /// The bystanders talked until now, and the program's memory was bounded.
+    async fn is_well(&mut self) {
+        self.bystanders.go_on().await;
+        let most = self.watch.end().await;
+        settle(self.binary.id()).await;
+        let used = memory(self.binary.id()).max(most).saturating_sub(self.memory);
+        assert!(used < MEGABYTES, "{used} MB more than before");
     }
 }
 

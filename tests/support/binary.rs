@@ -29,6 +29,7 @@ pub struct Binary {
     pub token: String,
     /// How long it took until it was ready.
     pub ready_after: Duration,
+    command: Command,
     process: Child,
     directory: PathBuf,
     output: Arc<Mutex<String>>,
@@ -59,30 +60,32 @@ impl Binary {
         let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
         fs::create_dir_all(&directory).map_err(|error| failed("temporary directory", error))?;
         fs::write(&file, config).map_err(|error| failed("temporary configuration", error))?;
-        let log_file = fs::File::create(&log).map_err(|error| failed("temporary log", error))?;
+        fs::write(&log, "").map_err(|error| failed("temporary log", error))?;
         let mut command = Command::new(program);
         command.args(["serve".as_ref(), "--config".as_ref(), file.as_os_str()]);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VIDEREHAB_")) {
             command.env_remove(name); // the tester's own settings are not the test's
         }
+        command.envs(settings.iter().copied()).current_dir(&directory).stdin(Stdio::null()).stdout(Stdio::piped());
         let since = Instant::now();
-        let process = command
-            .envs(settings.iter().copied())
-            .current_dir(&directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log_file)
-            .spawn()
-            .map_err(|error| failed(&program.display().to_string(), error))?;
+        let process = spawn(&mut command, &log)?;
         let (url, token, ready_after, output) = (String::new(), String::new(), Duration::ZERO, Arc::default());
-        let mut binary = Binary { url, token, ready_after, process, directory, output };
-        match binary.wait_until_ready() {
-            Ok(()) => {
-                binary.ready_after = since.elapsed();
-                Ok(binary)
-            }
-            Err(reason) => Err(format!("{reason}; its log:\n{}", fs::read_to_string(log).unwrap_or_default())),
+        let mut binary = Binary { url, token, ready_after, command, process, directory, output };
+        binary.wait_until_ready()?;
+        binary.ready_after = since.elapsed();
+        Ok(binary)
+    }
+
+    /// Ends it as a service manager does, and starts it again, with all that it had but the manager's port.
+    pub fn restart(&mut self) -> Result<(), String> {
+        self.signal("TERM");
+        if !self.ends_within(START) {
+            return Err("the program does not end".to_owned());
         }
+        (self.url, self.token) = (String::new(), String::new());
+        let log = self.files().1;
+        self.process = spawn(&mut self.command, &log)?;
+        self.wait_until_ready()
     }
 
     /// The process.
@@ -118,6 +121,10 @@ impl Binary {
         self.output.lock().unwrap().clone()
     }
 
+    fn log(&self) -> String {
+        fs::read_to_string(self.files().1).unwrap_or_default()
+    }
+
     /// Reads the two lines that the program prints when it is ready.
     fn wait_until_ready(&mut self) -> Result<(), String> {
         let output = self.process.stdout.take().expect("the output was piped just now");
@@ -136,7 +143,7 @@ impl Binary {
         while self.url.is_empty() || self.token.is_empty() {
             let line = lines
                 .recv_timeout(until.saturating_duration_since(Instant::now()))
-                .map_err(|_| "the program is not ready".to_owned())?;
+                .map_err(|_| format!("the program is not ready; its log:\n{}", self.log()))?;
             if let Some(url) = line.strip_prefix(READY) {
                 self.url = url.trim().trim_end_matches('/').to_owned();
             } else if let Some((_, token)) = line.split_once(WITH_TOKEN) {
@@ -154,6 +161,13 @@ impl Drop for Binary {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Starts a program, whose log goes on where another run's ended.
+fn spawn(command: &mut Command, log: &Path) -> Result<Child, String> {
+    let failed = |what: &Path, error: std::io::Error| format!("{}: {error}", what.display());
+    let file = fs::File::options().append(true).open(log).map_err(|error| failed(log, error))?;
+    command.stderr(file).spawn().map_err(|error| failed(Path::new(command.get_program()), error))
 }
 
 /// The first of as many free ports in a row as a pool needs. Tests of one process get different

@@ -1,0 +1,82 @@
+//! Whoever was put out, and comes again.
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::scene::{Scene, status};
+use super::server::{Peer, send};
+
+fn resume(payload: &Value) -> String {
+    json!({"Header": {"Event": "resume"}, "Payload": payload}).to_string()
+}
+
+/// A socket with a key, whose client can come back; its seat's token.
+async fn seated(scene: &Scene, key: &str) -> (Peer, String) {
+    let mut peer = scene.session.open(key).await;
+    peer.say(resume(&json!({}))).await;
+    let token = peer.hear().await["Payload"]["token"].as_str().unwrap().to_owned();
+    (peer, token)
+}
+
+/// Kicked and back: by every way in, on a new socket, by a resume, and after a drain and a restart.
+#[tokio::test]
+async fn a_removed_key_again() {
+    let mut scene = Scene::begin_stored("[limits]\nfailed_keys = 0\n").await;
+    let (ann, bob) = (scene.session.key("ann"), scene.session.key("bob"));
+    let mut creator = scene.session.open(&ann).await;
+    creator.join("A", "main").await;
+    let (mut kicked, token) = seated(&scene, &bob).await;
+    kicked.join("B", "main").await;
+    // Its connection is lost, and its seat held, when it is removed.
+    drop(kicked);
+    let remove = json!({"session_manage": {
+        "action": "remove", "id_session": scene.session.id(), "session_participants": ["bob"]
+    }});
+    assert_eq!(scene.remote.call(&remove).await.status, 200);
+    is_kept_out(&scene, &bob, "at once").await;
+    is_of_no_use(&scene, &token, &ann, "at once").await;
+    assert!(scene.remote.metric("viderehab_refusals_total{status=\"401\"}").await > 0);
+    scene = scene.restart().await;
+    is_kept_out(&scene, &bob, "after a restart").await;
+    is_of_no_use(&scene, &token, &ann, "after a restart").await;
+    scene.end(&["viderehab_refusals_total{status=\"401\"}"]).await;
+}
+
+/// No socket, poll or page opens with this key.
+async fn is_kept_out(scene: &Scene, key: &str, when: &str) {
+    let port = scene.address.port();
+    let cookie = format!("viderehab_{port}={key}");
+    let front = format!("/websocket/{port}");
+    for (address, method, path) in [
+        (scene.address, Method::GET, "/ws?".to_owned()),
+        (scene.address, Method::GET, "/echo/websocket?".to_owned()),
+        (scene.address, Method::POST, "/echo/000/abcdefgh/xhr_streaming?".to_owned()),
+        (scene.address, Method::GET, format!("{front}/?EIO=3&transport=polling&")),
+        (scene.remote.address, Method::GET, format!("{front}/ws?")),
+        (scene.remote.address, Method::GET, format!("{front}/echo/websocket?")),
+        (scene.remote.address, Method::POST, format!("{front}/echo/000/abcdefgh/xhr_streaming?")),
+        (scene.remote.address, Method::GET, format!("{front}/?EIO=3&transport=polling&")),
+    ] {
+        let upgrade = [
+            ("upgrade", "websocket"),
+            ("connection", "Upgrade"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-version", "13"),
+        ];
+        let mut headers = if path.contains("polling") || method == Method::POST { vec![] } else { upgrade.to_vec() };
+        assert_eq!(status(address, &method, &format!("{path}key={key}"), &headers).await, 401, "{path} {when}");
+        headers.push(("cookie", &cookie));
+        assert_eq!(status(address, &method, &path, &headers).await, 401, "{path} by a cookie {when}");
+    }
+    for page in ["users", "participants"] {
+        let text = send(scene.address, Method::GET, &format!("/{page}?key={key}"), &[], String::new()).await.text();
+        assert!(!text.contains("assets/call/main.js"), "{page} {when}");
+    }
+}
+
+/// The seat's token is worth nothing under another key.
+async fn is_of_no_use(scene: &Scene, token: &str, key: &str, when: &str) {
+    let mut other = scene.session.open(key).await;
+    other.say(resume(&json!({"token": token, "received": 0}))).await;
+    assert_eq!(other.hear().await["Payload"]["resumed"], false, "{when}");
+}
