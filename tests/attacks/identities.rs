@@ -1,10 +1,13 @@
-//! Whoever was put out, and comes again.
+//! Whoever was put out, and whoever is there already.
 
 use hyper::Method;
 use serde_json::{Value, json};
 
 use super::scene::{Scene, status};
-use super::server::{Peer, send};
+use super::server::{Peer, packet, send};
+
+/// How often a second socket comes.
+const TIMES: u64 = 50;
 
 fn resume(payload: &Value) -> String {
     json!({"Header": {"Event": "resume"}, "Payload": payload}).to_string()
@@ -79,4 +82,43 @@ async fn is_of_no_use(scene: &Scene, token: &str, key: &str, when: &str) {
     let mut other = scene.session.open(key).await;
     other.say(resume(&json!({"token": token, "received": 0}))).await;
     assert_eq!(other.hear().await["Payload"]["resumed"], false, "{when}");
+}
+
+/// A second socket with a live identity, and a third, and so on: the newest stays, and nobody else is taken for it.
+#[tokio::test]
+async fn two_sockets_with_one_identity() {
+    let mut scene = Scene::begin("[limits]\npackets_per_second = 0\n").await;
+    let (ann, bob) = (scene.session.key("ann"), scene.session.key("bob"));
+    let mut ann = scene.session.open(&ann).await;
+    ann.join("A", "main").await;
+    let (mut newest, mut token) = seated(&scene, &bob).await;
+    newest.join("B", "main").await;
+    assert_eq!(ann.heard().await, "connect B false");
+    for _ in 0..TIMES {
+        let (mut again, its_token) = seated(&scene, &bob).await;
+        assert_eq!(newest.closed().await, 4006);
+        assert_eq!(ann.heard().await, "disconnect B ");
+        again.join("B", "main").await;
+        assert_eq!(ann.heard().await, "connect B false");
+        (newest, token) = (again, its_token);
+    }
+    scene.bystanders.go_on().await;
+    // Each takes the seat of the one before, which is alive: the room sees neither come nor go.
+    for number in 0..TIMES {
+        let mut again = scene.session.open(&bob).await;
+        again.say(resume(&json!({"token": token, "received": number + 1}))).await;
+        let answer = again.hear().await;
+        assert_eq!(answer["Payload"]["resumed"], true, "{answer}");
+        assert_eq!(newest.closed().await, 4006);
+        ann.say(packet("broadcast", "A", "main", json!("still here"))).await;
+        assert_eq!(again.heard().await, "broadcast A still here");
+        newest = again;
+    }
+    // Who cannot come back replaces nobody, and is replaced by nobody.
+    let mut plain = scene.session.open(&bob).await;
+    plain.join("B", "other").await;
+    newest.say(packet("broadcast", "B", "main", json!("it is me"))).await;
+    assert_eq!(ann.heard().await, "broadcast B it is me");
+    plain.hears_nothing().await;
+    scene.end(&["viderehab_disconnects_total{reason=\"replaced\"}"]).await;
 }
