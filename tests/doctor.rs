@@ -2,6 +2,8 @@
 
 #[path = "support/altering_proxy.rs"]
 mod altering_proxy;
+#[path = "support/machine.rs"]
+mod machine;
 #[path = "support/pem.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod pem;
@@ -34,7 +36,8 @@ mod turn;
 use std::fs;
 use std::process::Command;
 
-use report::{Directory, doctor, doctor_after};
+use machine::Directory;
+use report::{doctor, doctor_after};
 use server::config;
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
-use crate::report::{Directory, can, doctor, doctor_after, without};
+use crate::machine::{Directory, can, without};
+use crate::report::{doctor, doctor_after};
 use crate::server::config;
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use std::net::TcpListener;
 
 use viderehab::config::OpenTera;
 
+use crate::machine::{can, without};
 use crate::pem::Authority;
-use crate::report::{can, doctor, doctor_after, without};
+use crate::report::{doctor, doctor_after};
 use crate::server::{config, start};
 
 #[tokio::test]

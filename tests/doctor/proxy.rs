@@ -5,8 +5,9 @@ use std::net::{IpAddr, TcpListener, UdpSocket};
 use viderehab::config::OpenTera;
 
 use crate::altering_proxy::AlteringProxy;
+use crate::machine::has;
 use crate::pem::Authority;
-use crate::report::{doctor, has};
+use crate::report::doctor;
 use crate::server::{config, start};
 
 /// A head without the lines that begin so, whatever their case.

@@ -1,13 +1,11 @@
 //! The program run as the doctor, and what it said.
 
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use viderehab::config::Config;
 
+use crate::machine::Directory;
 use crate::server::TOKEN;
 
 /// What the doctor said.
@@ -32,47 +30,6 @@ impl Report {
     pub fn is_without_errors(&self) {
         assert!(self.code == Some(0) && !self.text.contains("\nerror"), "{}", self.text);
     }
-}
-
-/// A directory of a test, gone when dropped.
-pub struct Directory(pub PathBuf);
-
-impl Directory {
-    pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("viderehab-doctor-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        // The system cleans up what is left.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Whether this machine lets a test make its fault, as a shell's line finds out.
-pub fn can(what: &str, line: &str) -> bool {
-    has(what, Command::new("sh").args(["-c", line]).output().unwrap().status.success())
-}
-
-/// Likewise, as is known already. If not, the tests' log says what is lacking, captured or not.
-pub fn has(what: &str, has: bool) -> bool {
-    if !has {
-        let name = std::thread::current().name().unwrap_or_default().to_owned();
-        std::io::stderr().write_all(format!("skipped: {name} needs {what}\n").as_bytes()).unwrap();
-    }
-    has
-}
-
-/// What a shell is to do first so that the program has none of root's rights to these, as
-/// capabilities(7) names them. Who is not root has none of them anyway.
-pub fn without(rights: &[&str]) -> String {
-    let rights = rights.iter().map(|right| format!("-{right}")).collect::<Vec<_>>().join(",");
-    format!("[ \"$(id -u)\" != 0 ] || set -- setpriv --bounding-set={rights} \"$@\"")
 }
 
 /// Runs the program with this configuration, after what a shell is to do first. That may put other
