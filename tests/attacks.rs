@@ -8,12 +8,19 @@ mod binary;
 #[path = "support/bystanders.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod bystanders;
+#[path = "support/disk.rs"]
+mod disk;
 #[path = "attacks/frames.rs"]
 mod frames;
+#[path = "attacks/full_disk.rs"]
+mod full_disk;
 #[path = "attacks/http.rs"]
 mod http;
 #[path = "attacks/identities.rs"]
 mod identities;
+#[path = "support/machine.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod machine;
 #[path = "attacks/origins.rs"]
 mod origins;
 #[path = "attacks/packets.rs"]

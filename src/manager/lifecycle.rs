@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::Exits;
 use super::held::{Held, HeldSessions, Tie};
+use super::ledger::Ledger;
 use super::media::{Media, Port};
 use super::pool::Pool;
 use super::record::Record;
 use super::store::{Store, StoreError};
-use super::{ActionError, Command, Registry, Reply, blocking};
+use super::{ActionError, Command, Registry, Reply};
 use crate::room::DisconnectReason;
 use crate::session::{Presence, PresenceSender, Session, Shared};
 use crate::wire::manage::{Action, Start, event_type};
@@ -26,7 +27,7 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(3);
 pub(super) struct Lifecycle {
     pub(super) shared: Arc<Shared>,
     pub(super) base: String,
-    store: Store,
+    pub(super) ledger: Ledger,
     pub(super) pool: Pool,
     pub(super) registry: Registry,
     pub(super) held: HeldSessions,
@@ -57,7 +58,7 @@ impl Lifecycle {
         Self {
             shared,
             base,
-            store,
+            ledger: Ledger::new(store),
             pool,
             registry,
             held,
@@ -82,6 +83,13 @@ impl Lifecycle {
                     None => std::future::pending().await,
                 }
             };
+            let retry = self.ledger.retry();
+            let disk_is_tried = async {
+                match retry {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             // All arms are cancel-safe. A creator's return is looked at before a grace that ends.
             tokio::select! {
                 biased;
@@ -90,6 +98,7 @@ impl Lifecycle {
                 Some((id, launch)) = self.exited.recv() => self.exited(id, launch).await,
                 Some(command) = commands.recv() => self.obey(command).await,
                 () = grace_over => self.grace_is_over().await,
+                () = disk_is_tried => self.ledger.settle().await,
             }
         }
         self.shut_down().await;
@@ -144,7 +153,7 @@ impl Lifecycle {
         record.begin(lease.port, self.shared_key());
         record.event(event_type::START, None);
         let record = Arc::new(record);
-        self.put(record.clone()).await?;
+        self.ledger.put(record.clone()).await?;
         self.next_id = self.next_id.max(id + 1);
         let port = Port::Bound(lease, listener);
         let number = port.number();
@@ -178,7 +187,7 @@ impl Lifecycle {
         self.registry.remove(id);
         let record = Arc::make_mut(&mut held.record);
         record.end();
-        self.put(held.record.clone()).await?;
+        self.ledger.keep(held.record.clone()).await?;
         Ok(Reply { status: "stopped", session: held.record.shown(&self.base, false) })
     }
 
@@ -187,31 +196,7 @@ impl Lifecycle {
         if let Some(held) = self.held.get(id) {
             return Ok(Some(Record::clone(&held.record)));
         }
-        let store = self.store.clone();
-        blocking(move || store.get(id)).await
-    }
-
-    /// Writes a record, durably before it returns.
-    pub(super) async fn put(&self, record: Arc<Record>) -> Result<(), StoreError> {
-        self.write(record.session.id_session, move |store| store.put(&[&record])).await
-    }
-
-    /// Removes a record, likewise.
-    pub(super) async fn drop_record(&self, id: i64) -> Result<(), StoreError> {
-        self.write(id, move |store| store.remove(id)).await
-    }
-
-    async fn write(
-        &self,
-        id: i64,
-        change: impl FnOnce(Store) -> Result<(), StoreError> + Send + 'static,
-    ) -> Result<(), StoreError> {
-        let store = self.store.clone();
-        let written = blocking(move || change(store)).await;
-        if let Err(error) = &written {
-            tracing::error!(session = id, %error, "the store failed");
-        }
-        written
+        self.ledger.get(id).await
     }
 
     /// The creator of a session came, or went.
@@ -232,7 +217,7 @@ impl Lifecycle {
                     let record = Arc::new(record);
                     self.held.replace_record(id, record.clone());
                     // Written so that a creator who does not come back after a restart is missed.
-                    let _ = self.put(record).await;
+                    let _ = self.ledger.keep(record).await;
                 }
             }
         }
@@ -270,9 +255,6 @@ impl Lifecycle {
             tracing::warn!("some connections did not end in time");
         }
         let seats = |(id, media): (i64, Media)| Some((id, media.engine.session()?.kept_seats()));
-        let (all, store): (Vec<_>, _) = (media.into_iter().filter_map(seats).collect(), self.store);
-        if let Err(error) = blocking(move || store.keep_seats(&all)).await {
-            tracing::error!(%error, "clients that come back will have to join anew");
-        }
+        self.ledger.close(media.into_iter().filter_map(seats).collect()).await;
     }
 }

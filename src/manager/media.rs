@@ -121,7 +121,7 @@ impl Lifecycle {
         let (lease, listener) = self.port().await?;
         record.begin(lease.port, self.shared_key());
         let record = Arc::new(record);
-        self.put(record.clone()).await?;
+        self.ledger.put(record.clone()).await?;
         self.serve(record.clone(), Port::Bound(lease, listener), Vec::new())?;
         self.shared.metrics.session_started();
         tracing::info!(session = id, port = record.run.as_ref().expect("it has begun").port, "session started");
@@ -138,7 +138,7 @@ impl Lifecycle {
         change(&mut record);
         let record = Arc::new(record);
         self.apply(record.clone());
-        self.put(record.clone()).await?;
+        self.ledger.keep(record.clone()).await?;
         Ok(record)
     }
 
@@ -172,7 +172,7 @@ impl Lifecycle {
         let mut held = self.held.remove(id).ok_or(ActionError::NoSession)?;
         self.unserve(&mut held, DisconnectReason::Stopped).await;
         self.registry.remove(id);
-        Ok(self.drop_record(id).await?)
+        Ok(self.ledger.remove(id).await?)
     }
 
     /// An engine of its own has ended by itself; its port is back already.

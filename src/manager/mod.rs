@@ -9,6 +9,7 @@
 
 mod engine;
 mod held;
+mod ledger;
 mod lifecycle;
 mod media;
 mod people;

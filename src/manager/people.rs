@@ -27,7 +27,7 @@ impl Lifecycle {
             }
         }
         let record = Arc::new(record);
-        self.put(record.clone()).await?;
+        self.ledger.put(record.clone()).await?;
         self.apply(record.clone());
         Ok(Reply { status: "invited", session: record.shown(&self.base, true) })
     }

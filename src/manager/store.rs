@@ -1,8 +1,8 @@
 //! The embedded store: every session that was ever started, in one file.
 
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -35,8 +35,13 @@ pub enum StoreError {
         problem: String,
     },
     /// A transaction failed: the disk is full or broken.
-    #[error("the store cannot be used: {0}")]
-    Database(#[from] redb::Error),
+    #[error("server.data_dir: {path} cannot be used: {problem}")]
+    Database {
+        /// The file.
+        path: String,
+        /// What was wrong.
+        problem: redb::Error,
+    },
     /// A record is not what this program writes.
     #[error("the store's record of session {id} cannot be read: {error}")]
     Record {
@@ -50,7 +55,10 @@ pub enum StoreError {
 /// The store. Its methods block; what `put` has returned for is on the disk.
 #[derive(Clone)]
 pub struct Store {
-    database: Arc<Database>,
+    /// None: all is in memory.
+    file: Option<PathBuf>,
+    /// None: it failed, and could not be opened again.
+    database: Arc<Mutex<Option<Database>>>,
 }
 
 impl Store {
@@ -59,20 +67,44 @@ impl Store {
     /// # Errors
     /// A file that is no store, is in use, or cannot be written.
     pub fn open(directory: &str) -> Result<Self, StoreError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let database = if directory.is_empty() {
-            builder.create_with_backend(InMemoryBackend::new()).map_err(redb::Error::from)?
-        } else {
-            let path = Path::new(directory).join(FILE);
-            let failed = |problem: String| StoreError::Open { path: path.display().to_string(), problem };
-            private_file(&path).map_err(|error| failed(error.to_string()))?;
-            builder.create(&path).map_err(|error| failed(error.to_string()))?
-        };
-        let store = Self { database: Arc::new(database) };
+        let file = (!directory.is_empty()).then(|| Path::new(directory).join(FILE));
+        if let Some(path) = &file {
+            private_file(path).map_err(|error| not_opened(path, &error))?;
+        }
+        let store = Self { file, database: Arc::default() };
         // So that reading finds the table even before the first session.
         store.write(SESSIONS, |_| Ok(()))?;
         Ok(store)
+    }
+
+    /// Does something with the database. One that has failed does nothing more, though its disk be well again: it is closed and
+    /// opened anew, now or, where that fails, when it is next asked.
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        let mut place = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let database = match place.take() {
+            Some(database) => database,
+            None => self.database()?,
+        };
+        let done = work(&database);
+        if done.is_ok() || self.file.is_none() {
+            *place = Some(database);
+        } else {
+            drop(database);
+            *place = self.database().ok();
+        }
+        done.map_err(|problem| {
+            let path = self.file.as_deref().unwrap_or(Path::new("memory"));
+            StoreError::Database { path: path.display().to_string(), problem }
+        })
+    }
+
+    fn database(&self) -> Result<Database, StoreError> {
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE_BYTES);
+        match &self.file {
+            Some(path) => builder.create(path).map_err(|error| not_opened(path, &error)),
+            None => Ok(builder.create_with_backend(InMemoryBackend::new()).expect("memory can be written")),
+        }
     }
 
     fn write<T>(
@@ -80,33 +112,29 @@ impl Store {
         table: TableDefinition<i64, &[u8]>,
         change: impl FnOnce(&mut redb::Table<i64, &[u8]>) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let transaction = self.database.begin_write().map_err(redb::Error::from)?;
-        let result = change(&mut transaction.open_table(table).map_err(redb::Error::from)?)?;
-        transaction.commit().map_err(redb::Error::from)?;
-        Ok(result)
-    }
-
-    /// Writes records, all or none, durably.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn put(&self, records: &[&Record]) -> Result<(), StoreError> {
-        self.write(SESSIONS, |table| {
-            for record in records {
-                let bytes = serde_json::to_vec(record).expect("a record has text keys and finite numbers");
-                table.insert(record.session.id_session, bytes.as_slice())?;
-            }
-            Ok(())
+        self.with(|database| {
+            let transaction = database.begin_write()?;
+            let result = change(&mut transaction.open_table(table)?)?;
+            transaction.commit()?;
+            Ok(result)
         })
     }
 
-    /// Removes a record, durably.
+    /// Writes records, or removes those that are none any more; all or nothing, durably.
     ///
     /// # Errors
     /// The disk's.
-    pub fn remove(&self, id: i64) -> Result<(), StoreError> {
+    pub fn put(&self, records: &BTreeMap<i64, Option<Arc<Record>>>) -> Result<(), StoreError> {
         self.write(SESSIONS, |table| {
-            table.remove(id)?;
+            for (id, record) in records {
+                match record {
+                    Some(record) => {
+                        let bytes = serde_json::to_vec(&**record).expect("a record has text keys and finite numbers");
+                        table.insert(id, bytes.as_slice())?;
+                    }
+                    None => _ = table.remove(id)?,
+                }
+            }
             Ok(())
         })
     }
@@ -146,10 +174,11 @@ impl Store {
     /// # Errors
     /// The disk's, or a record that cannot be read.
     pub fn get(&self, id: i64) -> Result<Option<Record>, StoreError> {
-        let transaction = self.database.begin_read().map_err(redb::Error::from)?;
-        let table = transaction.open_table(SESSIONS).map_err(redb::Error::from)?;
-        let found = table.get(id).map_err(redb::Error::from)?;
-        found.map(|bytes| decode(id, bytes.value())).transpose()
+        let found = self.with(|database| {
+            let table = database.begin_read()?.open_table(SESSIONS)?;
+            Ok(table.get(id)?.map(|bytes| bytes.value().to_vec()))
+        })?;
+        found.map(|bytes| decode(id, &bytes)).transpose()
     }
 
     /// All records of sessions that run, by id, and the highest id there is.
@@ -157,19 +186,25 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub fn running(&self) -> Result<(Vec<Record>, i64), StoreError> {
-        let transaction = self.database.begin_read().map_err(redb::Error::from)?;
-        let table = transaction.open_table(SESSIONS).map_err(redb::Error::from)?;
-        let (mut running, mut last) = (Vec::new(), 0);
-        for entry in table.iter().map_err(redb::Error::from)? {
-            let (id, bytes) = entry.map_err(redb::Error::from)?;
-            last = id.value();
-            let record = decode(last, bytes.value())?;
-            if record.run.is_some() {
-                running.push(record);
+        self.with(|database| {
+            let table = database.begin_read()?.open_table(SESSIONS)?;
+            let (mut running, mut last) = (Vec::new(), 0);
+            for entry in table.iter()? {
+                let (id, bytes) = entry?;
+                last = id.value();
+                match decode(last, bytes.value()) {
+                    Ok(record) if record.run.is_none() => {}
+                    Ok(record) => running.push(record),
+                    Err(error) => return Ok(Err(error)),
+                }
             }
-        }
-        Ok((running, last))
+            Ok(Ok((running, last)))
+        })?
     }
+}
+
+fn not_opened(path: &Path, problem: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Open { path: path.display().to_string(), problem: problem.to_string() }
 }
 
 fn decode(id: i64, bytes: &[u8]) -> Result<Record, StoreError> {

@@ -132,6 +132,20 @@ impl Scene {
         processor_time(self.binary.id())
     }
 
+    /// Waits until the log says this.
+    pub async fn says(&self, words: &str) {
+        let said = async {
+            while !self.log().contains(words) {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        timeout(2 * SOON, said).await.unwrap_or_else(|_| panic!("{words}: {}", self.log()));
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.binary.files().1).unwrap()
+    }
+
     /// The attack is over: the program lives, the bystanders talk, memory is bounded, the log is short, and
     /// each of these metrics has moved.
     pub async fn end(mut self, metrics: &[&str]) {
@@ -139,7 +153,7 @@ impl Scene {
         for metric in metrics {
             assert!(self.remote.metric(metric).await > 0, "{metric} has not moved");
         }
-        let log = fs::read_to_string(self.binary.files().1).unwrap();
+        let log = self.log();
         let lines = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).count();
         assert!(lines <= LINES, "{log}");
         let panics = log.lines().filter(|line| line.contains("panicked")).count();
