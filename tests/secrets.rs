@@ -6,6 +6,8 @@
 mod binary;
 #[path = "secrets/clients.rs"]
 mod clients;
+#[path = "secrets/endings.rs"]
+mod endings;
 #[path = "support/remote.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod remote;
@@ -29,7 +31,7 @@ use clients::{WORDS, all_carriers, get};
 use hyper::Method;
 use remote::Remote;
 use serde_json::{Value, json};
-use server::{Started, open, send};
+use server::{Started, send};
 use tera::{Fault, Redis, Rest, user};
 use told::Told;
 use viderehab::control::opentera::token;
@@ -83,7 +85,7 @@ fn keys(told: &mut Told, session: &Started) {
 #[tokio::test]
 async fn a_server_of_its_own_tells_nobody() {
     let data = Data::new("own");
-    let binary = data.start(TURN);
+    let mut binary = data.start(TURN);
     let mut told = Told::default();
     told.secret("what peers say", WORDS);
     told.secret("the relay's secret", TURN_SECRET);
@@ -126,14 +128,14 @@ async fn a_server_of_its_own_tells_nobody() {
     binary.signal("HUP");
     until(&log, "server.admin_token").await;
     fs::write(&config, before).unwrap();
-    told.text("upgrade", data.command(&binary, &["upgrade"]));
-    let peer = open(session.address(), &format!("/ws?key={}", session.key("ann"))).await;
-    peer.unwrap().say(WORDS).await;
-    binary.signal("TERM");
-    until(&log, "stopping").await;
+    let old = fs::read_to_string(&log).unwrap().len();
+    endings::upgrade(&mut told, &data, &binary, &session).await;
+    endings::drain(&mut told, &mut binary, &session).await;
     told.text("standard output", binary.output());
     let log = fs::read_to_string(log).unwrap();
-    assert!(log.contains("TRACE") && log.contains("wrong key"), "the log is no trace: {log:.1000}");
+    for run in [&log[..old], &log[old..]] {
+        assert!(run.contains("TRACE") && run.contains("wrong key"), "the log is no trace: {run:.1000}");
+    }
     told.text("the log", log);
     told.has_no_secret();
 }

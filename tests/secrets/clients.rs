@@ -73,7 +73,7 @@ async fn sockets(told: &mut Told, session: &Started, address: SocketAddr, prefix
 }
 
 /// The token that a `resume` is answered by.
-async fn resume(peer: &mut Peer, payload: Value) -> String {
+pub async fn resume(peer: &mut Peer, payload: Value) -> String {
     peer.say(json!({"Header": {"Event": "resume"}, "Payload": payload}).to_string()).await;
     loop {
         let answer = peer.hear().await;
@@ -83,7 +83,7 @@ async fn resume(peer: &mut Peer, payload: Value) -> String {
     }
 }
 
-async fn closes(told: &mut Told, mut peer: Peer) {
+pub async fn closes(told: &mut Told, mut peer: Peer) {
     let end = async {
         while let Some(Ok(message)) = peer.socket.next().await {
             if let Message::Close(Some(frame)) = message {
@@ -176,10 +176,10 @@ async fn post(address: SocketAddr, path: &str, body: &str) -> super::server::Ans
     send(address, Method::POST, path, &[("content-type", "text/plain")], body.to_owned()).await
 }
 
-/// What bytes are answered, until the server closes or has nothing more to say.
-async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
-    let mut connection = TcpStream::connect(address).await.unwrap();
-    connection.write_all(bytes).await.unwrap();
+/// What bytes are answered, until the server closes or has nothing more to say; nothing if it does not listen any more.
+pub async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let Ok(mut connection) = TcpStream::connect(address).await else { return String::new() };
+    let _ = connection.write_all(bytes).await;
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(Duration::from_millis(300), connection.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()

@@ -48,7 +48,9 @@ impl Told {
     /// What the system tells others of the process.
     pub fn process(&mut self, binary: &Binary) {
         let process = format!("/proc/{}", binary.id());
-        self.text("the arguments", fs::read_to_string(format!("{process}/cmdline")).unwrap());
+        for file in ["cmdline", "environ"] {
+            self.text(file, fs::read_to_string(format!("{process}/{file}")).unwrap());
+        }
         for thread in fs::read_dir(format!("{process}/task")).unwrap().flatten() {
             self.text("a thread's name", fs::read_to_string(thread.path().join("comm")).unwrap_or_default());
         }
