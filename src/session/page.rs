@@ -32,13 +32,14 @@ pub(super) fn call(config: &Config, port: u16, session: &str, grant: &Grant, ice
     assets::page(StatusCode::OK, "call.html", &[(PLACEHOLDER, &element)], guard(config))
 }
 
-/// Gives a page that a key opened the cookie for the addresses of the session's sockets, and for
-/// its own ([`place`]): there a browser sends this one first, whatever pages it opened since.
+/// Gives a page that a key opened the cookie for the addresses of the session's sockets, and, where
+/// the page is a site's, for its own ([`place`]): there a browser sends this one first, whatever pages it opened since.
 pub(super) fn give_cookie(response: &mut Response, config: &Config, port: u16, grant: &Grant, key: &str) {
     let secure = if config.is_secure() { "; Secure" } else { "" };
-    let own = format!("/websocket/{}/", place(port, grant));
-    let paths = [own, format!("/websocket/{port}/"), format!("/webrtc/{port}/"), "/echo".to_owned()];
-    for path in paths {
+    let is_site = !config.webrtc.working_directory.is_empty();
+    let own = is_site.then(|| format!("/websocket/{}/", place(port, grant)));
+    let paths = [format!("/websocket/{port}/"), format!("/webrtc/{port}/"), "/echo".to_owned()];
+    for path in own.into_iter().chain(paths) {
         let cookie = format!("{}={key}; Path={path}; HttpOnly; SameSite=Strict{secure}", cookie_name(port));
         let cookie = HeaderValue::try_from(cookie).expect("a key that was accepted is letters, digits and hyphens");
         response.headers_mut().append(SET_COOKIE, cookie);
