@@ -18,17 +18,21 @@ impl<W> Rooms<W> {
         self.tally.bytes()
     }
 
-    /// Ends those who fell off the tail of a room's log. That the others are told of it may make more of them fall: they
-    /// are found by the call that is under way, so that the stack does not grow with their number.
-    pub(super) fn end_fallen(&mut self, index: RoomIndex, wake: Wake<W>) {
-        if self.is_ending_fallen {
+    /// Ends those who fell off the tail of a room's log, then those for whom most is kept, until the session keeps no more
+    /// than it may. That the others are told of each, in this room or another, may make more of them fall: they are found by
+    /// the call that is under way, so that the stack does not grow with their number. `shortened`: the room whose log was cut.
+    pub(super) fn settle(&mut self, shortened: Option<RoomIndex>, wake: Wake<W>) {
+        if self.is_settling {
             return;
         }
-        self.is_ending_fallen = true;
-        while let Some(fallen) = self.fallen(index) {
-            self.end(fallen, DisconnectReason::TooSlow, wake);
+        self.is_settling = true;
+        let mut spoken = shortened;
+        while let Some(who) = spoken.and_then(|room| self.fallen(room)).or_else(|| self.most_burdened()) {
+            // Where it is told.
+            spoken = self.peers[&who].membership.as_ref().map(|membership| membership.room);
+            self.end(who, DisconnectReason::TooSlow, wake);
         }
-        self.is_ending_fallen = false;
+        self.is_settling = false;
     }
 
     fn fallen(&self, index: RoomIndex) -> Option<PeerId> {
@@ -37,23 +41,14 @@ impl<W> Rooms<W> {
         room.members.iter().copied().find(|member| self.peers[member].membership.as_ref().is_some_and(has_fallen))
     }
 
-    /// Ends those for whom most is kept until the session keeps no more than it may; likewise.
-    pub(super) fn relieve(&mut self, wake: Wake<W>) {
-        if self.is_relieving {
-            return;
+    /// For whom most is kept, if it is too much in all.
+    fn most_burdened(&self) -> Option<PeerId> {
+        if self.limits.session_bytes == 0 || self.tally.bytes() <= self.limits.session_bytes {
+            return None;
         }
-        self.is_relieving = true;
-        self.relieve_until_enough(wake);
-        self.is_relieving = false;
-    }
-
-    fn relieve_until_enough(&mut self, wake: Wake<W>) {
-        while self.limits.session_bytes > 0 && self.tally.bytes() > self.limits.session_bytes {
-            let burdens = self.peers.iter().filter(|(_, peer)| peer.end.is_none());
-            let greatest = burdens.map(|(who, peer)| (self.burden(peer), *who)).max();
-            let Some((_, who)) = greatest.filter(|(bytes, _)| *bytes > 0) else { return };
-            self.end(who, DisconnectReason::TooSlow, wake);
-        }
+        let burdens = self.peers.iter().filter(|(_, peer)| peer.end.is_none());
+        let greatest = burdens.map(|(who, peer)| (self.burden(peer), *who)).max();
+        greatest.filter(|(bytes, _)| *bytes > 0).map(|(_, who)| who)
     }
 
     /// What is kept for a peer, though perhaps for others, too.

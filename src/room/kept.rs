@@ -1,5 +1,7 @@
 //! Seats on their way from one run of the server to the next.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::PeerId;
@@ -30,6 +32,10 @@ struct Place {
     room_id: Option<String>,
     initiator: bool,
 }
+
+/// Messages that were put back, by their texts: what several had in common they have in common again. For as long as peers of
+/// one session are put back.
+pub type Texts = HashMap<String, Message>;
 
 impl<W> Rooms<W> {
     /// Takes out all peers with seats: the members of each room in join order. Nobody is told, but of those
@@ -73,10 +79,15 @@ impl<W> Rooms<W> {
 
     /// Puts a peer back where it was; those of one room in the order in which [`Rooms::keep`] gave them. Nobody
     /// is told.
-    pub fn restore(&mut self, kept: KeptPeer, attached: W) {
+    pub fn restore(&mut self, kept: KeptPeer, attached: W, texts: &mut Texts) {
+        let tally = self.tally.clone();
+        let mut message = |text: String| match texts.get(&text) {
+            Some(message) => message.clone(),
+            None => texts.entry(text.clone()).or_insert(tally.message(text.into())).clone(),
+        };
         let KeptPeer { who, place, due, sent, handed, received } = kept;
         let mut outbox = Outbox::default();
-        due.into_iter().for_each(|text| outbox.push(self.tally.message(text.into())));
+        due.into_iter().for_each(|text| outbox.push(message(text)));
         let membership = place.map(|place| {
             let index = self.open(place.room.into());
             Membership {
@@ -87,7 +98,7 @@ impl<W> Rooms<W> {
                 cursor: self.rooms[index].join(who),
             }
         });
-        let seat = Seat::of_parts(sent.into_iter().map(|text| self.tally.message(text.into())), handed, received);
+        let seat = Seat::of_parts(sent.into_iter().map(message), handed, received);
         let peer = Peer { membership, outbox, seat: Some(Box::new(seat)), ..Peer::new(attached, true) };
         self.peers.insert(who, peer);
     }

@@ -28,7 +28,7 @@ mod seat;
 #[cfg(test)]
 mod tests;
 
-pub use kept::KeptPeer;
+pub use kept::{KeptPeer, Texts};
 pub use message::Message;
 pub use peer::{DisconnectReason, PeerView};
 pub use rules::{Admission, Limits, Rooms, Verdict, Wake};

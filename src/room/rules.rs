@@ -67,9 +67,8 @@ pub struct Rooms<W> {
     pub(super) rooms: Slab<Room>,
     by_key: HashMap<RoomKey, RoomIndex>,
     pub(super) tally: Tally,
-    /// What is under way already, and not to be begun once more.
-    pub(super) is_ending_fallen: bool,
-    pub(super) is_relieving: bool,
+    /// Whether [`Rooms::settle`] is under way already.
+    pub(super) is_settling: bool,
 }
 
 impl<W> Rooms<W> {
@@ -82,8 +81,7 @@ impl<W> Rooms<W> {
             rooms: Slab::new(),
             by_key: HashMap::new(),
             tally: Tally::default(),
-            is_ending_fallen: false,
-            is_relieving: false,
+            is_settling: false,
         }
     }
 
@@ -207,6 +205,8 @@ impl<W> Rooms<W> {
     pub fn exit(&mut self, who: PeerId, wake: Wake<W>) -> Option<W> {
         let peer = self.peers.get_mut(&who)?;
         peer.end.get_or_insert(DisconnectReason::Gone);
+        // So that nobody is ended for what goes along with it.
+        (peer.outbox, peer.seat) = (Outbox::default(), None);
         self.leave(who, Departure::Gone, wake);
         self.peers.remove(&who).map(|peer| peer.attached)
     }
@@ -310,7 +310,7 @@ impl<W> Rooms<W> {
         if peer.outbox.bytes() > self.limits.log_bytes {
             self.end(who, DisconnectReason::TooSlow, wake);
         }
-        self.relieve(wake);
+        self.settle(None, wake);
     }
 
     /// Appends to a room's log and wakes those concerned who were not woken before; ends those who fall off its tail.
@@ -330,11 +330,11 @@ impl<W> Rooms<W> {
             true
         });
         room.log.append(audience, tally.message(text), readers);
-        if room.log.bytes() > self.limits.log_bytes {
+        let is_too_long = room.log.bytes() > self.limits.log_bytes;
+        if is_too_long {
             room.log.shorten(self.limits.log_bytes);
-            self.end_fallen(index, wake);
         }
-        self.relieve(wake);
+        self.settle(is_too_long.then_some(index), wake);
     }
 
     /// Leaves by its own wish. Whether the peer is still in: it is ended if all that it has not read, in

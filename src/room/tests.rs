@@ -1,5 +1,6 @@
 //! The rules, without a server.
 
+mod bounds;
 mod seats;
 
 use std::cell::RefCell;

@@ -10,7 +10,7 @@ use super::connection::Attached;
 use super::keys::{Grant, Key};
 use super::line::Line;
 use super::{Session, State};
-use crate::room::{DisconnectReason, KeptPeer, PeerId};
+use crate::room::{DisconnectReason, KeptPeer, PeerId, Texts};
 use crate::transport::Carrier;
 use crate::wire::videre::{self, Resume};
 
@@ -140,21 +140,26 @@ impl Session {
     /// Puts seats back; each is held as if its connection had just been lost.
     pub fn restore_seats(self: &Arc<Self>, seats: Vec<KeptSeat>) {
         let grace = self.shared.config.sessions.resume_grace();
-        let mut ownerless = Vec::new();
+        let (mut ownerless, mut texts) = (Vec::new(), Texts::new());
         let mut state = self.state();
         for KeptSeat { key, token, peer } in seats {
             let Some(grant) = state.keys.grant(key) else {
                 // It was taken meanwhile: the others of its room are to see that the member is gone.
                 ownerless.push(peer.who);
-                state.rooms.restore(peer, Attached::new(Grant::keyless(), Carrier::RawWebSocket, Arc::default()));
+                state.rooms.restore(
+                    peer,
+                    Attached::new(Grant::keyless(), Carrier::RawWebSocket, Arc::default()),
+                    &mut texts,
+                );
                 continue;
             };
             let (seat, line) = (peer.who, Arc::<Line>::default());
             let attached = Attached::new(grant, Carrier::RawWebSocket, line.clone());
-            state.rooms.restore(peer, Attached { token: Some(token), is_lost: true, ..attached });
+            state.rooms.restore(peer, Attached { token: Some(token), is_lost: true, ..attached }, &mut texts);
             state.next_peer = state.next_peer.max(seat + 1);
             self.hold(seat, line, grace);
         }
+        drop(texts);
         for peer in ownerless {
             state.rooms.exit(peer, &mut Attached::wake);
         }

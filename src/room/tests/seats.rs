@@ -97,7 +97,7 @@ fn a_seat_is_bounded_over_restarts() {
         cuts.bench.send(1, "broadcast", "U1", "main", json!("x".repeat(2500)));
         let kept = cuts.bench.rooms.keep();
         let mut bench = Bench::with(0, limits);
-        kept.into_iter().for_each(|peer| bench.rooms.restore(peer, 2));
+        kept.into_iter().for_each(|peer| bench.rooms.restore(peer, 2, &mut Texts::new()));
         assert!(bench.rooms.kept_bytes() <= limits.log_bytes, "after restart {restart}");
         bench.rooms.enter(1, Admission::Keyed, 1);
         bench.join(1, "main");

@@ -92,9 +92,29 @@ impl Peer {
         }
         (due, true)
     }
+
     /// Bytes in its outbox.
     pub fn outbox_bytes(&self) -> usize {
         self.outbox.iter().map(|due| due.len()).sum()
+    }
+
+    /// Bytes that are kept for it, though perhaps for others, too.
+    pub fn burden(&self) -> usize {
+        let (seat, place) = (self.seat.as_ref(), self.place.as_ref());
+        self.outbox_bytes() + seat.map_or(0, |seat| seat.kept_bytes) + place.map_or(0, |place| place.unread_bytes)
+    }
+
+    /// All that is kept for it.
+    pub fn holds(&self) -> impl Iterator<Item = &Due> {
+        let unread = self.place.iter().flat_map(|place| place.unread.iter().map(|(due, _)| due));
+        let seat = self.seat.iter().flat_map(|seat| seat.kept.iter().chain(&seat.answer).chain(&seat.acknowledgement));
+        self.outbox.iter().chain(unread).chain(seat)
+    }
+
+    /// Bytes of what does not count as a packet: it is short, and there is never more than one of a kind.
+    pub fn answer_bytes(&self) -> usize {
+        let answers = self.seat.iter().flat_map(|seat| seat.answer.iter().chain(&seat.acknowledgement));
+        answers.map(|answer| answer.len()).sum()
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Session {
     pub(super) rooms: Vec<(usize, Vec<PeerId>)>,
     /// Who was woken by the last call of the core.
     pub(super) woken: Vec<PeerId>,
+    /// Whether it is being looked at already who is to be ended.
+    pub(super) is_settling: bool,
     /// Peers and packets so far.
     entered: PeerId,
     said: u64,
@@ -40,11 +42,12 @@ impl Session {
         let limits = Limits {
             rooms: *choices.of(&[0, 1, 2, 4]),
             log_bytes: *choices.of(&[300, 3_000, 30_000, 1 << 20]),
-            session_bytes: 0,
+            session_bytes: *choices.of(&[0, 600, 6_000, 60_000]),
         };
         let core = Rooms::new(KEY.to_owned(), limits);
         let (peers, rooms, woken) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { core, limits, peers, rooms, woken, entered: 0, said: 0, most_peers: 2 + choices.below(7) }
+        let most_peers = 2 + choices.below(7);
+        Self { core, limits, peers, rooms, woken, is_settling: false, entered: 0, said: 0, most_peers }
     }
 
     /// Something happens, and is checked.
@@ -309,7 +312,7 @@ impl Session {
 
     pub(super) fn exit(&mut self, who: PeerId) {
         assert_eq!(self.core.exit(who, &mut |who| self.woken.push(*who)), Some(who));
-        self.leave(who, false);
+        self.end(who, DisconnectReason::Gone);
         self.peers.remove(&who);
     }
 

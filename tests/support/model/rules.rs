@@ -3,7 +3,7 @@
 use viderehab::room::{DisconnectReason, PeerId};
 
 use super::packets::ROOMS;
-use super::peer::{Due, Place};
+use super::peer::{Due, Peer, Place};
 use super::rooms::Session;
 
 /// Whom something is for.
@@ -30,9 +30,10 @@ impl Session {
         if peer.outbox_bytes() > self.limits.log_bytes {
             self.end(who, DisconnectReason::TooSlow);
         }
+        self.settle();
     }
 
-    /// In a room: who is then further behind than the log reaches is ended.
+    /// In a room.
     pub(super) fn say(&mut self, room: usize, audience: Audience, text: Due) {
         let members = self.members(room).to_vec();
         for member in &members {
@@ -43,15 +44,44 @@ impl Session {
             };
             self.place(*member).hear(&text, for_it);
         }
-        let limit = self.limits.log_bytes;
-        while let Some(slow) = self
-            .members(room)
-            .iter()
-            .copied()
-            .find(|member| self.peers[member].place.as_ref().is_some_and(|place| place.unread_bytes > limit))
-        {
+        self.settle();
+    }
+
+    /// Ends those who are further behind than their room's log reaches, then those for whom most is kept, until the session
+    /// keeps no more than it may. That the others are told of it may make it more again.
+    fn settle(&mut self) {
+        if self.is_settling {
+            return;
+        }
+        self.is_settling = true;
+        while let Some(slow) = self.behind().or_else(|| self.greatest()) {
             self.end(slow, DisconnectReason::TooSlow);
         }
+        self.is_settling = false;
+    }
+
+    fn behind(&self) -> Option<PeerId> {
+        let is_behind = |place: &Place| place.unread_bytes > self.limits.log_bytes;
+        let mut members = self.rooms.iter().flat_map(|(_, members)| members);
+        members.find(|member| self.peers[member].place.as_ref().is_some_and(is_behind)).copied()
+    }
+
+    fn greatest(&self) -> Option<PeerId> {
+        if self.limits.session_bytes == 0 || self.held() <= self.limits.session_bytes {
+            return None;
+        }
+        let burdens = self.peers.iter().filter(|(_, peer)| peer.ended.is_none());
+        let greatest = burdens.map(|(who, peer)| (peer.burden(), *who)).max();
+        greatest.filter(|(bytes, _)| *bytes > 0).map(|(_, who)| who)
+    }
+
+    /// Bytes of all that is kept, for however many.
+    fn held(&self) -> usize {
+        let all = self.peers.values().flat_map(Peer::holds);
+        let mut all: Vec<_> = all.map(|due| (due.as_ptr(), due.len())).collect();
+        all.sort_unstable();
+        all.dedup();
+        all.iter().map(|(_, bytes)| bytes).sum()
     }
 
     fn place(&mut self, who: PeerId) -> &mut Place {
@@ -65,8 +95,8 @@ impl Session {
         }
         peer.ended = Some(reason);
         peer.seat = None;
+        peer.outbox.clear();
         self.leave(who, reason == DisconnectReason::Removed);
-        self.peers.get_mut(&who).expect("it is ended").outbox.clear();
     }
 
     /// Leaves by its own wish; what it has not read must not be more than is kept for anybody.
@@ -80,7 +110,9 @@ impl Session {
     pub(super) fn leave(&mut self, who: PeerId, removed: bool) {
         let peer = self.peers.get_mut(&who).expect("it leaves");
         let Some(mut place) = peer.place.take() else { return };
-        peer.outbox.extend(std::iter::from_fn(|| place.next_due()));
+        if peer.ended.is_none() {
+            peer.outbox.extend(std::iter::from_fn(|| place.next_due()));
+        }
         let at = self.rooms.iter().position(|(room, _)| *room == place.room).expect("a member's room is open");
         self.rooms[at].1.retain(|member| *member != who);
         if self.rooms[at].1.is_empty() {
@@ -120,5 +152,11 @@ impl Session {
             kept += log;
         }
         assert_eq!(self.core.kept_bytes(), kept, "what is kept is what somebody has still to read");
+        if self.limits.session_bytes > 0 {
+            let held = self.held();
+            assert_eq!(self.core.held_bytes(), held, "what is kept for several counts once");
+            let answers: usize = self.peers.values().map(Peer::answer_bytes).sum();
+            assert!(held - answers <= self.limits.session_bytes, "the session keeps too much");
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Coming back: what arrives at a client, what it acknowledges, where its connection is cut.
 
-use viderehab::room::{DisconnectReason, KeptPeer, PeerId, Rooms, Verdict};
+use std::collections::BTreeMap;
+
+use viderehab::room::{DisconnectReason, KeptPeer, PeerId, Rooms, Texts, Verdict};
 use viderehab::wire::videre;
 
 use super::Choices;
 use super::packets::KEY;
-use super::peer::Peer;
+use super::peer::{Due, Peer};
 use super::rooms::Session;
 
 const BAD_ACK: &str = "Payload of ack is not the number of packets that have arrived";
@@ -84,13 +86,20 @@ impl Session {
         let mut seats: Vec<PeerId> = kept.iter().map(|peer| peer.who).collect();
         seats.sort_unstable();
         assert_eq!(seats, self.all(), "every seat is kept");
+        let mut texts = Texts::new();
         kept.into_iter().for_each(|peer| {
             let who = peer.who;
-            self.core.restore(peer, who);
+            self.core.restore(peer, who, &mut texts);
         });
+        drop(texts);
+        let mut texts: BTreeMap<String, Due> = BTreeMap::new();
         for peer in self.peers.values_mut() {
             if let Some(place) = &mut peer.place {
                 peer.outbox.extend(std::iter::from_fn(|| place.next_due()));
+            }
+            // What several had in common, they have in common again.
+            for due in peer.outbox.iter_mut().chain(peer.seat.iter_mut().flat_map(|seat| &mut seat.kept)) {
+                *due = texts.entry(due.to_string()).or_insert_with(|| due.as_ref().into()).clone();
             }
             if let Some(seat) = &mut peer.seat {
                 (seat.answer, seat.acknowledgement) = (None, None);
