@@ -3,7 +3,8 @@
 //! is checked against a model (`tests/support/model`); a failure tells its seed.
 //!
 //! `cargo run --release --example simulate` runs for ten seconds; `-- --seconds 600` for longer, `--
-//! --seed 17` only that seed, to see what it found. Each seed is as long as any other.
+//! --seed 17` only that seed, to see what it found. Each seed is as long as any other. `--at-least 100000` fails, too, where
+//! fewer steps a second are made.
 
 #[path = "../tests/support/model/mod.rs"]
 #[allow(dead_code, reason = "the fuzz targets choose otherwise")]
@@ -33,10 +34,13 @@ struct Arguments {
     /// The first of several.
     #[arg(long, default_value_t = 1)]
     from: u64,
+    /// How many steps a second are enough: with fewer it fails. Meant for a release build.
+    #[arg(long, default_value_t = 0)]
+    at_least: u64,
 }
 
 fn main() -> ExitCode {
-    let Arguments { seconds, seed, from } = Arguments::parse();
+    let Arguments { seconds, seed, from, at_least } = Arguments::parse();
     let (begin, limit) = (Instant::now(), Duration::from_secs(seconds));
     let (mut steps, mut sessions) = (0, 0);
     for next in seed.unwrap_or(from).. {
@@ -51,6 +55,10 @@ fn main() -> ExitCode {
     }
     let rate = steps as f64 / begin.elapsed().as_secs_f64();
     println!("{steps} steps in {sessions} sessions, {rate:.0} steps a second, no failure");
+    if rate < at_least as f64 {
+        eprintln!("that is slow: at least {at_least} steps a second were asked for");
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
 }
 
