@@ -1,10 +1,14 @@
 //! Who may what: foreign pages, participants, forged names and addresses.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use hyper::Method;
 use serde_json::json;
 
-use super::scene::{Scene, is_over, raw};
-use super::server::{packet, send};
+use super::binary::Binary;
+use super::machine::outward;
+use super::scene::{PROGRAM, Scene, is_over, raw, status};
+use super::server::{open_from, packet, send};
 
 /// Missing authorisation (CVE-2026-45266), false identity, guessable ids.
 #[tokio::test]
@@ -97,8 +101,7 @@ async fn ids_that_are_guessed() {
     scene.end(&["viderehab_disconnects_total{reason=\"gone\"}"]).await;
 }
 
-/// Proxy headers of somebody who is no proxy change nothing. From elsewhere than the loopback no test can come here:
-/// src/http/address.rs has its own. What a proxy adds last is what counts.
+/// From a proxy on this machine what it adds last is what counts.
 #[tokio::test]
 async fn a_forged_forwarding_header() {
     let mut scene = Scene::begin("[limits]\nfailed_keys = 3\n").await;
@@ -111,6 +114,37 @@ async fn a_forged_forwarding_header() {
     }
     assert_eq!(wrong("192.0.2.99, 198.51.100.7").await, 429, "the last entry is whom the proxy saw");
     assert_eq!(wrong("198.51.100.8").await, 401, "somebody else");
+    scene.bystanders.go_on().await;
+    scene.end(&["viderehab_limited_total{limit=\"failed_keys\"}"]).await;
+}
+
+/// Proxy headers of somebody who is no proxy change nothing, on neither of the listeners.
+#[tokio::test]
+async fn a_forged_forwarding_header_from_elsewhere() {
+    let Some(outward) = outward() else { return };
+    let everywhere = [("VIDEREHAB_SERVER__LISTEN", "0.0.0.0:0"), ("VIDEREHAB_WEBRTC__BIND", "0.0.0.0")];
+    let binary = Binary::start(PROGRAM.as_ref(), "[limits]\nfailed_keys = 3\n", &everywhere).unwrap();
+    let mut scene = Scene::with(binary).await;
+    let (own, front) = (scene.address.port(), scene.remote.address.port());
+    for (port, prefix) in [(own, String::new()), (front, format!("/websocket/{own}"))] {
+        let wrong = async |from: IpAddr, forwarded: &str| {
+            let (path, headers) = (format!("{prefix}/ws?key=wrong"), [("x-forwarded-for", forwarded)]);
+            status((from, port).into(), &Method::GET, &path, &headers).await
+        };
+        let mut answers = Vec::new();
+        for number in 0..5 {
+            answers.push(wrong(outward, &format!("198.51.100.{number}")).await);
+        }
+        assert!(answers.ends_with(&[429, 429]), "whomever it names: {answers:?}");
+        let here = Ipv4Addr::LOCALHOST.into();
+        assert_eq!(wrong(here, "198.51.100.0").await, 401, "whom it named has done nothing");
+        assert_eq!(wrong(here, &outward.to_string()).await, 429, "a proxy that names it is believed");
+        let right = format!("{prefix}/ws?key={}", scene.session.key("ann"));
+        assert!(
+            open_from("198.51.100.9", (outward, port).into(), &right).await.is_ok(),
+            "a right key is never delayed"
+        );
+    }
     scene.bystanders.go_on().await;
     scene.end(&["viderehab_limited_total{limit=\"failed_keys\"}"]).await;
 }

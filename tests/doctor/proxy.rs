@@ -1,11 +1,11 @@
 //! The way that browsers come.
 
-use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::net::TcpListener;
 
 use viderehab::config::OpenTera;
 
 use crate::altering_proxy::AlteringProxy;
-use crate::machine::has;
+use crate::machine::outward;
 use crate::pem::Authority;
 use crate::report::doctor;
 use crate::server::{config, start};
@@ -108,20 +108,9 @@ async fn a_server_with_tls_is_asked_by_https() {
     server.app.stop().await;
 }
 
-/// This machine's address in a network, if it is in one; nothing is sent.
-fn outward() -> Option<IpAddr> {
-    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-    socket.connect("192.0.2.1:9").ok()?;
-    Some(socket.local_addr().unwrap().ip()).filter(|ip| !ip.is_loopback())
-}
-
 #[tokio::test]
 async fn a_proxy_that_is_not_believed_is_told_apart() {
-    let outward = outward();
-    if !has("an address of its own in a network", outward.is_some()) {
-        return;
-    }
-    let address = outward.unwrap();
+    let Some(address) = outward() else { return };
     let mut settings = config();
     settings.server.listen.set_ip(address);
     let server = start(settings.clone()).await;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,4 +46,13 @@ pub fn has(what: &str, has: bool) -> bool {
 pub fn without(rights: &[&str]) -> String {
     let rights = rights.iter().map(|right| format!("-{right}")).collect::<Vec<_>>().join(",");
     format!("[ \"$(id -u)\" != 0 ] || set -- setpriv --bounding-set={rights} \"$@\"")
+}
+
+/// This machine's address in a network, if it is in one; nothing is sent.
+pub fn outward() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let is_routed = socket.connect("192.0.2.1:9").is_ok();
+    let address = is_routed.then(|| socket.local_addr().unwrap().ip()).filter(|ip| !ip.is_loopback());
+    has("an address of its own in a network", address.is_some());
+    address
 }
