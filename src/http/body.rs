@@ -60,7 +60,7 @@ pub async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, BodyError>
 pub struct Budget(Arc<Semaphore>);
 
 /// A body that was read. Its bytes count until it is dropped.
-pub struct Held {
+pub struct HeldBody {
     bytes: Bytes,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -76,14 +76,14 @@ impl Budget {
     ///
     /// # Errors
     /// As [`read_body`], or others take all that there is.
-    pub async fn read(&self, body: Incoming, limit: usize) -> Result<Held, BodyError> {
+    pub async fn read(&self, body: Incoming, limit: usize) -> Result<HeldBody, BodyError> {
         if body.size_hint().lower() > limit as u64 {
             return Err(BodyError::TooLarge(limit));
         }
         tokio::time::timeout(BODY_TIME, self.collect(body, limit)).await.unwrap_or(Err(BodyError::TooSlow))
     }
 
-    async fn collect(&self, mut body: Incoming, limit: usize) -> Result<Held, BodyError> {
+    async fn collect(&self, mut body: Incoming, limit: usize) -> Result<HeldBody, BodyError> {
         let (mut parts, mut place) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
         while let Some(frame) = body.frame().await {
             let Ok(part) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
@@ -98,7 +98,7 @@ impl Budget {
             }
             parts.extend_from_slice(&part);
         }
-        Ok(Held { bytes: parts.freeze(), _place: place })
+        Ok(HeldBody { bytes: parts.freeze(), _place: place })
     }
 }
 
@@ -108,7 +108,7 @@ impl Default for Budget {
     }
 }
 
-impl Deref for Held {
+impl Deref for HeldBody {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {

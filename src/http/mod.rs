@@ -17,7 +17,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
-pub use body::{BODY_TIME, BodyError, Budget, Held, read_body};
+pub use body::{BODY_TIME, BodyError, Budget, HeldBody, read_body};
 
 /// The body of every answer.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;

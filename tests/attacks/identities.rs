@@ -3,7 +3,7 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::scene::{Scene, status};
+use super::scene::{Scene, UPGRADE, status};
 use super::server::{Peer, packet, send};
 
 /// How often a second socket comes.
@@ -60,13 +60,7 @@ async fn is_kept_out(scene: &Scene, key: &str, when: &str) {
         (scene.remote.address, Method::POST, format!("{front}/echo/000/abcdefgh/xhr_streaming?")),
         (scene.remote.address, Method::GET, format!("{front}/?EIO=3&transport=polling&")),
     ] {
-        let upgrade = [
-            ("upgrade", "websocket"),
-            ("connection", "Upgrade"),
-            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-            ("sec-websocket-version", "13"),
-        ];
-        let mut headers = if path.contains("polling") || method == Method::POST { vec![] } else { upgrade.to_vec() };
+        let mut headers = if path.contains("polling") || method == Method::POST { vec![] } else { UPGRADE.to_vec() };
         assert_eq!(status(address, &method, &format!("{path}key={key}"), &headers).await, 401, "{path} {when}");
         headers.push(("cookie", &cookie));
         assert_eq!(status(address, &method, &path, &headers).await, 401, "{path} by a cookie {when}");

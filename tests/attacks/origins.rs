@@ -2,17 +2,10 @@
 
 use hyper::Method;
 
-use super::scene::{self, Scene};
+use super::scene::{self, Scene, UPGRADE};
 use super::server::send;
 
 const FOREIGN: &str = "https://evil.example";
-
-const UPGRADE: [(&str, &str); 4] = [
-    ("upgrade", "websocket"),
-    ("connection", "Upgrade"),
-    ("sec-websocket-version", "13"),
-    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-];
 
 /// Method, path (`@`: an id of its own for each request), and the status for whoever may.
 fn carriers(port: u16) -> Vec<(Method, String, u16)> {

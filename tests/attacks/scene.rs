@@ -33,6 +33,14 @@ const MEGABYTES: u64 = 80;
 const PAUSE: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// The headers of a WebSocket's handshake.
+pub const UPGRADE: [(&str, &str); 4] = [
+    ("upgrade", "websocket"),
+    ("connection", "Upgrade"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
 /// How many connections the bystanders have.
 pub const BYSTANDERS: u64 = 4;
 

@@ -3,9 +3,19 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
+use viderehab::config::Config;
+
 use crate::machine::{Directory, can, without};
 use crate::report::{doctor, doctor_after};
 use crate::server::config;
+
+/// A server's with an empty directory.
+fn with_directory() -> (Config, Directory) {
+    let mut settings = config();
+    let directory = Directory::new();
+    settings.server.data_dir = directory.0.display().to_string();
+    (settings, directory)
+}
 
 #[tokio::test]
 async fn a_data_directory_is_looked_at() {
@@ -38,9 +48,7 @@ async fn a_data_directory_is_looked_at() {
 
 #[tokio::test]
 async fn what_stands_in_the_place_of_a_file_is_named() {
-    let mut settings = config();
-    let directory = Directory::new();
-    settings.server.data_dir = directory.0.display().to_string();
+    let (settings, directory) = with_directory();
     let (token, store) = (directory.0.join("admin_token"), directory.0.join("viderehab.redb"));
     fs::create_dir(&token).unwrap();
     symlink("elsewhere", &store).unwrap();
@@ -53,9 +61,7 @@ async fn what_stands_in_the_place_of_a_file_is_named() {
 
 #[tokio::test]
 async fn a_store_that_others_can_read_is_not_taken_for_the_token() {
-    let mut settings = config();
-    let directory = Directory::new();
-    settings.server.data_dir = directory.0.display().to_string();
+    let (settings, directory) = with_directory();
     let store = directory.0.join("viderehab.redb");
     fs::write(&store, "").unwrap();
     fs::set_permissions(&store, fs::Permissions::from_mode(0o604)).unwrap();
@@ -94,9 +100,7 @@ async fn a_link_that_leads_nowhere_is_no_directory_that_can_be_made() {
 
 #[tokio::test]
 async fn a_directory_that_its_user_may_not_enter_is_named() {
-    let mut settings = config();
-    let directory = Directory::new();
-    settings.server.data_dir = directory.0.display().to_string();
+    let (settings, directory) = with_directory();
     fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o600)).unwrap();
     let report = doctor_after(&without(&["dac_override", "dac_read_search"]), &settings).await;
     let fix = report.says("error  server.data_dir: ", "Permission denied");
@@ -114,9 +118,7 @@ async fn a_file_of_somebody_else_is_named() {
     if !can("root", "[ \"$(id -u)\" = 0 ]") {
         return;
     }
-    let mut settings = config();
-    let directory = Directory::new();
-    settings.server.data_dir = directory.0.display().to_string();
+    let (settings, directory) = with_directory();
     let file = directory.0.join("admin_token");
     fs::write(&file, "0123456789abcdef").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -140,9 +142,7 @@ async fn a_disk_with_little_room_is_seen() {
     if !can("to mount a disk", "unshare --map-root-user --mount mount -t tmpfs tmpfs /tmp") {
         return;
     }
-    let mut settings = config();
-    let directory = Directory::new();
-    settings.server.data_dir = directory.0.display().to_string();
+    let (settings, directory) = with_directory();
     for (mib, level) in [(16, "error"), (100, "warning"), (600, "ok")] {
         // Mounted for this program alone, and gone with it.
         let mounted = format!(

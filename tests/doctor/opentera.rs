@@ -13,6 +13,14 @@ use crate::report::doctor;
 use crate::server::config;
 use crate::tera::{self, Redis, Rest, with_opentera};
 
+/// An OpenTera server, with its Redis, that is not there.
+pub fn absent() -> OpenTera {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut opentera = OpenTera::default();
+    (opentera.redis.port, opentera.backend.port) = (closed, closed);
+    opentera
+}
+
 /// What an OpenTera server writes into Redis when it starts.
 async fn server_starts(redis: &Redis) {
     redis.server_starts("key1").await;
@@ -96,8 +104,7 @@ async fn the_opentera_server_is_looked_at() {
 
 /// With a REST API there, and a Redis that is not.
 fn with_backend(hostname: &str, port: u16) -> Config {
-    let mut opentera = OpenTera::default();
-    opentera.redis.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut opentera = absent();
     opentera.backend.hostname = hostname.to_owned();
     opentera.backend.port = port;
     Config { opentera: Some(opentera), ..config() }

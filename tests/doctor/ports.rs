@@ -3,9 +3,10 @@
 use std::fs;
 use std::net::TcpListener;
 
-use viderehab::config::OpenTera;
+use viderehab::config::Config;
 
 use crate::machine::{can, without};
+use crate::opentera::absent;
 use crate::pem::Authority;
 use crate::report::{doctor, doctor_after};
 use crate::server::{config, start};
@@ -68,11 +69,7 @@ async fn ports_of_the_pool_that_others_hold_are_named() {
 
 #[tokio::test]
 async fn a_server_that_is_not_ready_is_told_apart() {
-    let mut settings = config();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut opentera = OpenTera::default();
-    (opentera.redis.port, opentera.backend.port) = (closed, closed);
-    settings.opentera = Some(opentera);
+    let mut settings = Config { opentera: Some(absent()), ..config() };
     let server = start(settings.clone()).await;
     settings.server.listen = server.address;
     let report = doctor(&settings).await;

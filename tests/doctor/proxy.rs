@@ -2,10 +2,11 @@
 
 use std::net::TcpListener;
 
-use viderehab::config::OpenTera;
+use viderehab::config::Config;
 
 use crate::altering_proxy::AlteringProxy;
 use crate::machine::outward;
+use crate::opentera::absent;
 use crate::pem::Authority;
 use crate::report::doctor;
 use crate::server::{config, start};
@@ -131,11 +132,7 @@ async fn a_proxy_that_is_not_believed_is_told_apart() {
 
 #[tokio::test]
 async fn below_an_opentera_server_the_prefix_is_looked_at() {
-    let mut settings = config();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut opentera = OpenTera::default();
-    (opentera.redis.port, opentera.backend.port) = (closed, closed);
-    settings.opentera = Some(opentera);
+    let mut settings = Config { opentera: Some(absent()), ..config() };
     let server = start(settings.clone()).await;
     settings.server.listen = server.address;
 

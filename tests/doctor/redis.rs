@@ -3,18 +3,18 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
-use viderehab::config::{Config, OpenTera};
+use viderehab::config::Config;
 
+use crate::opentera::absent;
 use crate::report::doctor;
 use crate::server::config;
 use crate::tera::{Redis, Rest, with_opentera};
 
 /// With an OpenTera server that is not there, and this for its Redis.
 fn with_redis(hostname: &str, port: u16) -> Config {
-    let mut opentera = OpenTera::default();
+    let mut opentera = absent();
     opentera.redis.hostname = hostname.to_owned();
     opentera.redis.port = port;
-    opentera.backend.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     Config { opentera: Some(opentera), ..config() }
 }
 

@@ -10,7 +10,7 @@ use super::headers::{cors, no_cache};
 use super::polled::WayIn;
 use super::{ENCODED_FACTOR, Service, SessionName, not_found};
 use crate::http::request::form_value;
-use crate::http::{self, BodyError, Held, Request, Response};
+use crate::http::{self, BodyError, HeldBody, Request, Response};
 use crate::transport::Endpoint;
 use crate::wire::sockjs::{DecodeError, decode_array};
 
@@ -69,7 +69,7 @@ impl<E: Endpoint> Service<E> {
 
     /// A request's body. What is wrong with it is said also where the session is not there, as the original does; but
     /// of those few are read at once.
-    async fn body(&self, request: Request, name: &SessionName) -> Result<Held, Response> {
+    async fn body(&self, request: Request, name: &SessionName) -> Result<HeldBody, Response> {
         let session = self.sessions().get(name).cloned();
         let places = session.as_ref().map_or(&self.strays, |session| &session.bodies);
         let _place = places
