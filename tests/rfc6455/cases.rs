@@ -284,8 +284,20 @@ pub fn ends_within(cases: &mut Cases, name: &str, bytes: &[u8]) {
     cases.add(format!("6.6: {name}, byte by byte"), &[&each]).fails(NOT_UTF8);
 }
 
-/// A message that can be told to be no text before it has ended, and never ends (6.4).
+/// A message that can be told to be no text before it has ended, and never ends (6.4): its next frame does not come, or
+/// the rest of the one that is under way.
 pub fn fails_at_once(cases: &mut Cases, name: &str, bytes: &[u8]) {
     let (text, at) = broadcast_of(bytes);
-    cases.add(format!("6.4: {name}, and no end"), &[&frame(TEXT, &text[..at + bytes.len()])]).fails(NOT_UTF8);
+    let (begun, rest) = text.split_at(at + bytes.len());
+    cases.add(format!("6.4: {name}, and no end"), &[&frame(TEXT, begun)]).fails(NOT_UTF8);
+    let without_rest = |mut frame: Vec<u8>| {
+        frame.truncate(frame.len() - rest.len());
+        frame
+    };
+    cases
+        .add(format!("6.4: {name}, and no rest of the frame"), &[&without_rest(frame(FIN | TEXT, &text))])
+        .fails(NOT_UTF8);
+    let (one, two) = text.split_at(at + 1);
+    let frames = [frame(TEXT, one), without_rest(frame(FIN | CONTINUATION, two))].concat();
+    cases.add(format!("6.4: {name}, and no rest of the last frame"), &[&frames]).fails(NOT_UTF8);
 }

@@ -47,8 +47,9 @@ pub struct Reader {
     /// What is being put together, if anything is, and whether it is text.
     message: Vec<u8>,
     is_text: Option<bool>,
-    /// How much of the text is known to be UTF-8.
+    /// How much of the text is known to be UTF-8, and of the payload of a frame that is not whole yet.
     checked: usize,
+    checked_ahead: usize,
 }
 
 /// What stands before a payload.
@@ -64,7 +65,7 @@ struct Header {
 impl Reader {
     /// For messages of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, message: Vec::new(), is_text: None, checked: 0 }
+        Self { limit, message: Vec::new(), is_text: None, checked: 0, checked_ahead: 0 }
     }
 
     /// Reads the frame at the beginning of `input`, which it unmasks in place; answers what has come, and how long the
@@ -80,7 +81,12 @@ impl Reader {
         }
         let Some(header) = self.header(input)? else { return Ok(None) };
         let length = header.length + header.payload;
-        let Some(payload) = input.get_mut(header.length..length) else { return Ok(None) };
+        if input.len() < length {
+            self.check_ahead(&header, &input[header.length..])?;
+            return Ok(None);
+        }
+        self.checked_ahead = 0;
+        let payload = &mut input[header.length..length];
         unmask(payload, header.key);
         let incoming =
             if header.opcode.is_control() { control(header.opcode, payload)? } else { self.data(&header, payload)? };
@@ -139,12 +145,32 @@ impl Reader {
 
     /// Whether what there is of a text can be UTF-8; a character may be cut at its end, unless it is the last.
     fn check(&mut self, is_whole: bool) -> Result<(), Violation> {
-        match from_utf8(&self.message[self.checked..]) {
-            Ok(text) => self.checked += text.len(),
-            Err(error) if error.error_len().is_some() || is_whole => return Err(Violation::NotUtf8),
-            Err(error) => self.checked += error.valid_up_to(),
+        self.checked += certain(&self.message[self.checked..])?;
+        if is_whole && self.checked < self.message.len() { Err(Violation::NotUtf8) } else { Ok(()) }
+    }
+
+    /// Likewise, with so much of the next frame's payload, which stays masked.
+    fn check_ahead(&mut self, header: &Header, payload: &[u8]) -> Result<(), Violation> {
+        if header.opcode.is_control() || !self.is_text.unwrap_or(header.opcode == Opcode::Text) {
+            return Ok(());
         }
+        // A character that the frames before this one have begun.
+        let begun = if self.checked_ahead == 0 { &self.message[self.checked..] } else { &[] };
+        let mut text = [begun, &payload[self.checked_ahead..]].concat();
+        let mut key = header.key;
+        key.rotate_left(self.checked_ahead % 4);
+        unmask(&mut text[begun.len()..], key);
+        self.checked_ahead += certain(&text)?.saturating_sub(begun.len());
         Ok(())
+    }
+}
+
+/// How much is certainly UTF-8: all but a character that is cut at the end.
+fn certain(text: &[u8]) -> Result<usize, Violation> {
+    match from_utf8(text) {
+        Ok(text) => Ok(text.len()),
+        Err(error) if error.error_len().is_some() => Err(Violation::NotUtf8),
+        Err(error) => Ok(error.valid_up_to()),
     }
 }
 

@@ -67,6 +67,34 @@ proptest! {
         prop_assert_eq!(at_once.is_err(), in_pieces.is_err());
     }
 
+    /// What is no text is told with the byte that makes it certain, and not before, within a frame as at its end.
+    #[test]
+    fn bad_text_is_told_at_once(text in "[aé→😀]{0,6}", bad in proptest::collection::vec(any::<u8>(), 0..6), cut in any::<prop::sample::Index>(), key in any::<[u8; 4]>()) {
+        let payload = [text.as_bytes(), &bad, b"tail"].concat();
+        let (one, two) = payload.split_at(cut.index(payload.len()));
+        let masked = |first: u8, payload: &[u8]| {
+            let head = [&[first, MASKED | payload.len() as u8][..], &key].concat();
+            head.into_iter().chain(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key)).collect::<Vec<u8>>()
+        };
+        let heads = 6 + if one.is_empty() { 0 } else { 6 };
+        let frames = if one.is_empty() { masked(0x81, two) } else { [masked(0x01, one), masked(0x80, two)].concat() };
+        let is_certain = |came: &[u8]| std::str::from_utf8(came).is_err_and(|error| error.error_len().is_some());
+        let good = (0..=payload.len()).rev().find(|came| !is_certain(&payload[..*came])).expect("nothing at all is good");
+        let ends_well = std::str::from_utf8(&payload).is_ok();
+        let mut reader = Reader::new(1000);
+        let (mut kept, mut told) = (Vec::new(), None);
+        for (at, byte) in frames.iter().enumerate() {
+            kept.push(*byte);
+            match reader.read(&mut kept) {
+                Ok(None) => {}
+                Ok(Some(_)) => kept.clear(),
+                Err(violation) => { told = Some((at + 1, violation)); break; }
+            }
+        }
+        let of_frames = |came: usize| came + if came > one.len() { heads } else { 6 };
+        prop_assert_eq!(told, (!ends_well).then(|| (of_frames(good + 1), Violation::NotUtf8)));
+    }
+
     /// A client's library reads what is written.
     #[test]
     fn what_is_written_is_read(text in ".{0,300}", bytes in proptest::collection::vec(any::<u8>(), 0..70_000), code in 3000..5000_u16, reason in ".{0,60}") {
