@@ -4,6 +4,10 @@
 #[path = "support/bystanders.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod bystanders;
+#[path = "quotas/counted.rs"]
+mod counted;
+#[path = "quotas/keyless.rs"]
+mod keyless;
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod server;
@@ -17,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use bystanders::Bystanders;
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use server::{Peer, Server, Started, config, open, open_from, packet, send, start};
 
 /// A metric's value, 0 if it is not there.
@@ -58,51 +62,6 @@ async fn hears(listener: &mut Peer, broadcasts: usize) {
     while heard < broadcasts {
         heard += usize::from(listener.heard().await.starts_with("broadcast"));
     }
-}
-
-/// By no address, as many as it has, and whatever they send.
-#[tokio::test]
-async fn who_has_no_key_takes_nothing_from_those_who_have() {
-    let mut settings = config();
-    settings.limits.peers = 4;
-    settings.limits.bytes_per_second = 100_000;
-    let server = start(settings).await;
-    let session = server.session().await;
-    let mut bystanders = Bystanders::meet(&session).await;
-    // The places of those without a key are their own.
-    let mut silent = Vec::new();
-    for number in 0..200 {
-        let from = format!("192.0.2.{}", number % 5);
-        silent.extend(open_from(&from, session.address(), "/echo/websocket").await);
-    }
-    assert_eq!(silent.len(), 128);
-    assert!(limited(&server, "keyless").await >= 72);
-    let mut third = session.open(&session.key("ann")).await;
-    third.join("C", "main").await;
-    bystanders.ann.hear().await;
-    bystanders.bob.hear().await;
-    drop(silent);
-    // What they send is not the session's to send: each of them ends after one packet, and the next comes.
-    let large = "x".repeat(200_000);
-    for number in 0..60 {
-        let from = format!("198.51.100.{number}");
-        let mut flood = loop {
-            match open_from(&from, session.address(), "/echo/websocket").await {
-                Ok(flood) => break flood,
-                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        };
-        flood.say(&large).await;
-        assert_eq!(flood.closed().await, 4003);
-    }
-    let p99 = bystanders.p99(50).await;
-    assert!(p99 < Duration::from_millis(200), "{p99:?}");
-    assert_eq!(limited(&server, "session_rate").await, 0);
-    // Whoever names the session is one of its peers, and counts as one.
-    let mut named = open(session.address(), "/echo/websocket").await.unwrap();
-    named.join("D", &session.session_key()).await;
-    assert!(open(session.address(), &format!("/ws?key={}", session.key("bob"))).await.is_err());
-    server.app.stop().await;
 }
 
 #[tokio::test]
@@ -190,6 +149,43 @@ async fn connections_that_are_refused_are_counted() {
     assert!(open(two.address(), &ws(&two)).await.is_err());
     assert_eq!(limited(&server, "connections_per_address").await, 1);
     drop(kept);
+    server.app.stop().await;
+}
+
+/// Also before it is known that their connections are dead.
+#[tokio::test]
+async fn a_full_session_has_room_for_those_who_come_back() {
+    let mut settings = config();
+    settings.limits.peers = 2;
+    let server = start(settings).await;
+    let session = server.session().await;
+    let mut bob = session.open(&session.key("bob")).await;
+    bob.join("B", "main").await;
+    let key = session.key("ann");
+    let resume = async |payload: Value| {
+        let mut ann = session.open(&key).await;
+        ann.say(json!({"Header": {"Event": "resume"}, "Payload": payload}).to_string()).await;
+        let answer = ann.hear().await["Payload"].clone();
+        (ann, answer)
+    };
+    let (mut ann, answer) = resume(json!({})).await;
+    ann.join("A", "main").await;
+    let back = json!({"token": answer["token"], "received": 1});
+    let (once_more, answer) = resume(back.clone()).await;
+    assert_eq!(answer["resumed"], true, "while there is another connection");
+    assert_eq!(ann.closed().await, 4006);
+    drop(once_more);
+    let since = Instant::now();
+    let (path, bearer) = (format!("/api/sessions/{}", session.id()), format!("Bearer {}", server::TOKEN));
+    let shown =
+        async || send(server.address, Method::GET, &path, &[("authorization", &bearer)], String::new()).await.text();
+    while !shown().await.contains("is_lost") {
+        assert!(since.elapsed() < Duration::from_secs(5), "it is known to be lost");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (_ann, answer) = resume(back).await;
+    assert_eq!(answer["resumed"], true, "after it was lost");
+    assert!(open(session.address(), &format!("/ws?key={}", session.key("bob"))).await.is_err(), "it is full");
     server.app.stop().await;
 }
 

@@ -57,7 +57,10 @@ pub async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, BodyError>
 
 /// The bytes that bodies may take together while they are read and dealt with. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Budget(Arc<Semaphore>);
+pub struct Budget {
+    left: Arc<Semaphore>,
+    whole: usize,
+}
 
 /// A body that was read. Its bytes count until it is dropped.
 pub struct HeldBody {
@@ -68,8 +71,8 @@ pub struct HeldBody {
 impl Budget {
     /// Of so many bytes (0: as many as come), and never less than the longest body takes.
     pub fn new(bytes: usize, longest: usize) -> Self {
-        let most = if bytes == 0 { Semaphore::MAX_PERMITS } else { bytes.max(longest) };
-        Self(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
+        let whole = if bytes == 0 { Semaphore::MAX_PERMITS } else { bytes.max(longest).min(Semaphore::MAX_PERMITS) };
+        Self { left: Arc::new(Semaphore::new(whole)), whole }
     }
 
     /// Reads a body of at most `limit` bytes. What has come of it counts, not what is announced.
@@ -77,13 +80,25 @@ impl Budget {
     /// # Errors
     /// As [`read_body`], or others take all that there is.
     pub async fn read(&self, body: Incoming, limit: usize) -> Result<HeldBody, BodyError> {
+        self.read_leaving(0, body, limit).await
+    }
+
+    /// Likewise, for those who are to leave half of it to others.
+    ///
+    /// # Errors
+    /// As [`Budget::read`].
+    pub async fn read_within_half(&self, body: Incoming, limit: usize) -> Result<HeldBody, BodyError> {
+        self.read_leaving(self.whole / 2, body, limit).await
+    }
+
+    async fn read_leaving(&self, spare: usize, body: Incoming, limit: usize) -> Result<HeldBody, BodyError> {
         if body.size_hint().lower() > limit as u64 {
             return Err(BodyError::TooLarge(limit));
         }
-        tokio::time::timeout(BODY_TIME, self.collect(body, limit)).await.unwrap_or(Err(BodyError::TooSlow))
+        tokio::time::timeout(BODY_TIME, self.collect(spare, body, limit)).await.unwrap_or(Err(BodyError::TooSlow))
     }
 
-    async fn collect(&self, mut body: Incoming, limit: usize) -> Result<HeldBody, BodyError> {
+    async fn collect(&self, spare: usize, mut body: Incoming, limit: usize) -> Result<HeldBody, BodyError> {
         let (mut parts, mut place) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
         while let Some(frame) = body.frame().await {
             let Ok(part) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
@@ -91,7 +106,10 @@ impl Budget {
                 return Err(BodyError::TooLarge(limit));
             }
             let length = u32::try_from(part.len()).map_err(|_| BodyError::Crowded)?;
-            let more = self.0.clone().try_acquire_many_owned(length).map_err(|_| BodyError::Crowded)?;
+            if self.left.available_permits() < spare.saturating_add(part.len()) {
+                return Err(BodyError::Crowded);
+            }
+            let more = self.left.clone().try_acquire_many_owned(length).map_err(|_| BodyError::Crowded)?;
             match &mut place {
                 Some(place) => place.merge(more),
                 None => place = Some(more),

@@ -47,6 +47,8 @@ impl DisconnectReason {
 pub struct PeerView<'a, W> {
     /// What the session attached.
     pub attached: &'a W,
+    /// Whether it has a key, or has named the session.
+    pub is_admitted: bool,
     /// The JSON text of the UserId it connected with.
     pub user_id: Option<&'a str>,
     /// The room it is in.

@@ -90,17 +90,13 @@ impl<W> Rooms<W> {
         self.peers.insert(who, Peer::new(attached, admission == Admission::Keyed));
     }
 
-    /// How many peers are in, connected to a room or not.
-    pub fn peer_count(&self) -> usize {
-        self.peers.len()
-    }
-
     /// Each peer, in no order.
     pub fn peers(&self) -> impl Iterator<Item = (PeerId, PeerView<'_, W>)> {
         self.peers.iter().map(|(who, peer)| {
             let membership = peer.membership.as_ref();
             let view = PeerView {
                 attached: &peer.attached,
+                is_admitted: peer.admitted,
                 user_id: membership.and_then(|membership| membership.user_id.as_deref()),
                 room: membership.map(|membership| &*self.rooms[membership.room].key),
             };

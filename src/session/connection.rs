@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Session;
 use super::gate::Place;
 use super::keyless;
-use super::keys::{Grant, Key};
+use super::keys::{Grant, Key, NO_KEY};
 use super::line::Line;
 use super::quota::Quota;
 use crate::room::{DisconnectReason, PeerId, Verdict};
@@ -119,8 +119,12 @@ impl Endpoint for Connection {
         }
         let peer = self.peer();
         let mut state = self.session.state();
+        let was_admitted = self.quota.is_admitted();
+        if !was_admitted && self.session.is_full(&state, NO_KEY) {
+            state.rooms.end(peer, DisconnectReason::NotAdmitted, &mut Attached::wake);
+        }
         let verdict = state.rooms.apply(peer, message, &mut Attached::wake);
-        if !self.quota.is_admitted() && state.rooms.is_admitted(peer) {
+        if !was_admitted && state.rooms.is_admitted(peer) {
             self.quota.admit();
         }
         drop(state);
@@ -135,12 +139,16 @@ impl Endpoint for Connection {
     fn receive_binary(&self, message: &[u8]) -> Duration {
         match std::str::from_utf8(message) {
             Ok(text) => self.receive(text),
-            Err(_) => self.receive(""),
+            Err(_) => self.receive("").max(self.spend(message.len())),
         }
     }
 
-    fn count(&self) -> Duration {
-        self.spend(0)
+    fn count(&self, bytes: usize) -> Duration {
+        self.spend(bytes)
+    }
+
+    fn is_admitted(&self) -> bool {
+        self.quota.is_admitted()
     }
 
     fn goodbye(&self) {

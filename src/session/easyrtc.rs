@@ -17,7 +17,6 @@ use super::quota::Quota;
 use super::{OpenError, Session, State};
 use crate::config::Limits;
 use crate::http::Budget;
-use crate::metrics::Limited;
 use crate::room::easyrtc::{EasyRtc, Given, Limits as RoomLimits, Output, Request};
 use crate::room::{DisconnectReason, PeerId, Verdict};
 use crate::transport::Carrier;
@@ -196,7 +195,7 @@ impl Session {
         address: IpAddr,
     ) -> Result<Client, OpenError> {
         let place = self.place(address)?;
-        let keyless = if presented.is_none() { Some(self.keyless_place(address)?) } else { None };
+        let keyless = if presented.is_none() { Some(self.keyless_place(&place)?) } else { None };
         let state = self.state();
         if state.ended || presented.as_ref().is_some_and(|grant| !state.keys.holds(grant.key)) {
             return Err(OpenError::Ended);
@@ -257,8 +256,7 @@ impl Endpoint for Client {
         if state.ended || !state.keys.holds(grant.key) {
             return Err(NO_KEY);
         }
-        if limits.peers > 0 && state.peer_count() >= limits.peers {
-            self.session.shared.metrics.limited(Limited::Peers);
+        if self.session.is_full(&state, grant.key) {
             return Err("the session has as many connections as it may");
         }
         let peer = state.next_peer;

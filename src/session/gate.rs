@@ -62,7 +62,8 @@ struct Failures {
 #[derive(Debug)]
 pub struct Place {
     gate: Arc<Gate>,
-    address: IpAddr,
+    /// What the address counts as: of version 6, its network.
+    pub address: IpAddr,
     /// What the address's connections together may send.
     pub pace: Arc<Mutex<Pace>>,
 }

@@ -35,11 +35,6 @@ impl Keyless {
         addresses.push(address);
         Some(Place { keyless: self.clone(), address })
     }
-
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
 }
 
 impl Drop for Place {

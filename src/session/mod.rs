@@ -229,16 +229,13 @@ impl Session {
         address: IpAddr,
     ) -> Result<Connection, OpenError> {
         let place = self.place(address)?;
-        let keyless = if admission == Admission::Keyless { Some(self.keyless_place(address)?) } else { None };
+        let keyless = if admission == Admission::Keyless { Some(self.keyless_place(&place)?) } else { None };
         let mut state = self.state();
-        let peers = self.shared.config.limits.peers;
         let revoked = admission == Admission::Keyed && !state.keys.holds(grant.key);
         if state.ended || revoked {
             return Err(OpenError::Ended);
         }
-        // Who has shown no key yet keeps nobody out who has one.
-        if peers > 0 && state.peer_count() >= peers + self.keyless.count() {
-            self.shared.metrics.limited(Limited::Peers);
+        if self.is_full(&state, grant.key) {
             return Err(OpenError::Full);
         }
         let peer = state.next_peer;
@@ -258,9 +255,21 @@ impl Session {
         })
     }
 
+    /// Whether no more may be admitted, by this key. Whoever comes back takes no more room than before, and of those who may
+    /// come back there are no more than of those who are there.
+    fn is_full(&self, state: &State, key: u64) -> bool {
+        let (here, back) = state.peer_count(key);
+        let peers = self.shared.config.limits.peers;
+        let is_full = peers > 0 && (here >= peers || back >= peers);
+        if is_full {
+            self.shared.metrics.limited(Limited::Peers);
+        }
+        is_full
+    }
+
     /// A place for one more without a key.
-    fn keyless_place(&self, address: IpAddr) -> Result<keyless::Place, OpenError> {
-        self.keyless.enter(address).ok_or_else(|| {
+    fn keyless_place(&self, place: &Place) -> Result<keyless::Place, OpenError> {
+        self.keyless.enter(place.address).ok_or_else(|| {
             self.shared.metrics.limited(Limited::Keyless);
             OpenError::Keyless
         })
@@ -331,8 +340,16 @@ impl Session {
 }
 
 impl State {
-    fn peer_count(&self) -> usize {
-        self.rooms.peer_count() + self.easyrtc.as_ref().map_or(0, |clients| clients.count())
+    /// How many are connected, and how many seats are held for those who are lost; to these the connection counts that whoever
+    /// has this personal key may come back to. Who has shown no key yet is neither: it keeps nobody out who has one.
+    fn peer_count(&self, key: u64) -> (usize, usize) {
+        let (mut here, mut back) = (self.easyrtc.as_ref().map_or(0, |clients| clients.count()), 0);
+        for (_, view) in self.rooms.peers().filter(|(_, view)| view.is_admitted) {
+            let Attached { grant, token, is_lost, .. } = view.attached;
+            let is_own = token.is_some() && grant.key == key && grant.identity.is_some();
+            *(if *is_lost || is_own { &mut back } else { &mut here }) += 1;
+        }
+        (here, back)
     }
 
     fn end_where(&mut self, of_them: impl Fn(&Attached) -> bool, reason: DisconnectReason) {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::connection::Connection;
 use super::gate::Gate;
-use super::keys::KeyRing;
+use super::keys::{KeyRing, NO_KEY};
 use super::{Plan, Session, Shared};
 use crate::config::Config;
 use crate::http::origin::Origins;
@@ -163,5 +163,5 @@ async fn a_panic_is_its_connections_own() {
     survivor.hears("connect", "late").await;
     late.say("anybody here?");
     assert_eq!(survivor.hears("broadcast", "late").await["Payload"], "anybody here?");
-    assert_eq!(failing.state().peer_count(), 2, "who failed is gone");
+    assert_eq!(failing.state().peer_count(NO_KEY), (2, 0), "who failed is gone");
 }

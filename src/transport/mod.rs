@@ -55,6 +55,10 @@ pub struct Close {
     pub reason: &'static str,
 }
 
+/// The longest message or body of a client that is not admitted yet: enough for a `connect`, too little for many such
+/// clients to take what there is for those who have a key.
+const UNADMITTED_BYTES: usize = 32 * 1024;
+
 /// What lies behind one client's connection, as a transport sees it. Dropping it says that the
 /// connection is gone.
 pub trait Endpoint: Send + Sync + 'static {
@@ -65,9 +69,15 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Hands over bytes that are not text. As [`Endpoint::receive`].
     fn receive_binary(&self, message: &[u8]) -> Duration;
 
-    /// A frame came that carries no message: it counts against the client's rate, as [`Endpoint::receive`].
-    fn count(&self) -> Duration {
+    /// So many bytes came that are no message, or none yet: they count against the client's rate, as a packet of
+    /// [`Endpoint::receive`].
+    fn count(&self, _bytes: usize) -> Duration {
         Duration::ZERO
+    }
+
+    /// Whether the client has shown that it may be here; until then it may send little at once.
+    fn is_admitted(&self) -> bool {
+        true
     }
 
     /// The client closes of its own will, or broke the transport's rules: its connection is not lost.

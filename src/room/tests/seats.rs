@@ -103,7 +103,7 @@ fn a_seat_is_bounded_over_restarts() {
         bench.join(1, "main");
         cuts.bench = bench;
     }
-    assert_eq!(cuts.bench.rooms.peer_count(), 1, "its seat was given up");
+    assert_eq!(cuts.bench.rooms.peers().count(), 1, "its seat was given up");
 }
 
 #[test]

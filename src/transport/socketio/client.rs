@@ -39,6 +39,8 @@ pub(super) struct Client<E> {
 
 pub(super) struct State<E> {
     pub(super) phase: Phase<E>,
+    /// Whether the namespace is open, or was: that takes a key.
+    pub(super) is_admitted: bool,
     pub(super) way: Way,
     /// What the transport itself has to say, before the endpoint.
     pub(super) own: Vec<Text>,
@@ -83,12 +85,13 @@ impl<E: Endpoint> Client<E> {
         };
         let way = if carrier == Carrier::SocketIoPolling { Way::Polling } else { Way::Socket };
         let heartbeat = Heartbeat::new(version, settings);
+        let is_admitted = matches!(phase, Phase::Open(_));
         Ok(Self {
             sid: random_id(),
             version,
             connect_time: settings.connect_time,
             linger: settings.linger,
-            state: Mutex::new(State { phase, way, own, heartbeat, polled: false, posted: false }),
+            state: Mutex::new(State { phase, is_admitted, way, own, heartbeat, polled: false, posted: false }),
             due: Notify::new(),
             turned: Notify::new(),
             relieved: Notify::new(),
@@ -117,6 +120,10 @@ impl<E: Endpoint> Client<E> {
             Phase::Greeting(..) | Phase::Left(_) => false,
         };
         state.way != Way::Socket && has_to_be_told
+    }
+
+    pub(super) fn is_admitted(&self) -> bool {
+        self.state().is_admitted
     }
 
     pub(super) fn is_upgraded(&self) -> bool {

@@ -51,10 +51,10 @@ impl<E: Endpoint> Client<E> {
         pause
     }
 
-    /// A frame of the WebSocket that carries no packet.
-    pub(super) fn count(&self) -> Duration {
+    /// So many bytes that are no packet, or none yet.
+    pub(super) fn count(&self, bytes: usize) -> Duration {
         let endpoint = self.state().phase.endpoint().cloned();
-        endpoint.map_or(LEFT_PAUSE, |endpoint| endpoint.spend(0))
+        endpoint.map_or(LEFT_PAUSE, |endpoint| endpoint.spend(bytes))
     }
 
     fn answer_ping(&self) {
@@ -92,6 +92,7 @@ impl<E: Endpoint> Client<E> {
                 let mut state = self.state();
                 if let Phase::Greeting(endpoint, _) = &state.phase {
                     state.phase = Phase::Open(endpoint.clone());
+                    state.is_admitted = true;
                     drop(state);
                     self.say(connected(self.version, &random_id()));
                 }

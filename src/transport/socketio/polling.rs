@@ -10,6 +10,7 @@ use super::client::{Client, State};
 use super::phase::{Ending, Phase, Way};
 use super::{End, Endpoint, Refusal, Service};
 use crate::http::{self, BodyError, Request, Response};
+use crate::transport::UNADMITTED_BYTES;
 use crate::wire::Text;
 use crate::wire::socketio::{NOOP, Version, packets as split, render_body};
 
@@ -57,7 +58,12 @@ impl<E: Endpoint> Service<E> {
             client.end(Ending::Broken);
             return http::empty(StatusCode::BAD_REQUEST);
         }
-        let body = match self.settings.bodies.read(request.into_body(), self.settings.message_bytes).await {
+        let (bodies, limit) = (&self.settings.bodies, self.settings.message_bytes);
+        let read = match client.is_admitted() {
+            true => bodies.read(request.into_body(), limit).await,
+            false => bodies.read_within_half(request.into_body(), limit.min(UNADMITTED_BYTES)).await,
+        };
+        let body = match read {
             Ok(body) => body,
             Err(BodyError::TooLarge(_)) => {
                 place.finish();

@@ -88,8 +88,12 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
         Duration::ZERO
     }
 
-    fn count(&self) -> Duration {
-        self.client.count()
+    fn count(&self, bytes: usize) -> Duration {
+        self.client.count(bytes)
+    }
+
+    fn is_admitted(&self) -> bool {
+        self.client.is_admitted()
     }
 
     fn take(&self, _form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {

@@ -46,6 +46,8 @@ struct State<E> {
     phase: Phase<E>,
     /// Whether the first frame, `o`, has been handed out.
     greeted: bool,
+    /// Whether the client was admitted when the application let it go.
+    was_admitted: bool,
     /// At most one while open; when closing, each gets the same frame.
     receivers: usize,
     /// When the last receiver went.
@@ -75,9 +77,9 @@ pub(super) enum Found {
     Gone,
 }
 
-/// The way in for what the client sends.
-pub(super) enum WayIn<E> {
-    Open(Arc<E>),
+/// The way in for what the client sends, and what is found there.
+pub(super) enum WayIn<T> {
+    Open(T),
     /// What comes is thrown away.
     Closing,
     Gone,
@@ -87,7 +89,7 @@ impl<E: Endpoint> PolledSession<E> {
     /// A session with a receiver.
     pub(super) fn new(endpoint: E) -> Self {
         let phase = Phase::Open(Arc::new(endpoint));
-        let state = State { phase, greeted: false, receivers: 1, idle_since: Instant::now() };
+        let state = State { phase, greeted: false, was_admitted: false, receivers: 1, idle_since: Instant::now() };
         Self {
             state: Mutex::new(state),
             due: Notify::new(),
@@ -134,12 +136,37 @@ impl<E: Endpoint> PolledSession<E> {
         }
     }
 
-    pub(super) fn way_in(&self) -> WayIn<E> {
+    /// Whether the client is admitted. Of one that is ended: whether it was, for what it sends before it knows.
+    pub(super) fn is_admitted(&self) -> bool {
+        let state = self.state();
+        match &state.phase {
+            Phase::Open(endpoint) => endpoint.is_admitted(),
+            Phase::Closing { .. } | Phase::Gone => state.was_admitted,
+        }
+    }
+
+    fn way_in(&self) -> WayIn<Arc<E>> {
         match &self.state().phase {
             Phase::Open(endpoint) => WayIn::Open(endpoint.clone()),
             Phase::Closing { .. } => WayIn::Closing,
             Phase::Gone => WayIn::Gone,
         }
+    }
+
+    /// Hands something over to the application, and waits for as long as it wants no more.
+    pub(super) async fn hand_over(&self, hand: impl FnOnce(&E) -> Duration) -> WayIn<()> {
+        let pause = match self.way_in() {
+            WayIn::Open(endpoint) => hand(&endpoint),
+            WayIn::Closing => return WayIn::Closing,
+            WayIn::Gone => return WayIn::Gone,
+        };
+        if pause > Duration::ZERO {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.gone.cancelled() => {}
+            }
+        }
+        WayIn::Open(())
     }
 
     /// The next frame for a receiver, if there is one.
@@ -200,6 +227,9 @@ impl<E: Endpoint> PolledSession<E> {
 
     /// Leaves a phase; the caller drops what is answered once the state is unlocked.
     fn let_go(&self, state: &mut State<E>, for_phase: Phase<E>) -> Phase<E> {
+        if let Phase::Open(endpoint) = &state.phase {
+            state.was_admitted = endpoint.is_admitted();
+        }
         self.gone.cancel();
         self.turned.notify_one();
         std::mem::replace(&mut state.phase, for_phase)

@@ -1,7 +1,5 @@
 //! What clients of polled sessions send.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
@@ -11,8 +9,8 @@ use super::polled::WayIn;
 use super::{ENCODED_FACTOR, Service, SessionName, not_found};
 use crate::http::request::form_value;
 use crate::http::{self, BodyError, HeldBody, Request, Response};
-use crate::transport::Endpoint;
-use crate::wire::sockjs::{DecodeError, decode_array};
+use crate::transport::{Endpoint, UNADMITTED_BYTES};
+use crate::wire::sockjs::{DecodeError, decode_array, padding};
 
 impl<E: Endpoint> Service<E> {
     /// `xhr_send`
@@ -68,39 +66,44 @@ impl<E: Endpoint> Service<E> {
     }
 
     /// A request's body. What is wrong with it is said also where the session is not there, as the original does; but
-    /// of those few are read at once.
+    /// of those few are read at once, and they are short.
     async fn body(&self, request: Request, name: &SessionName) -> Result<HeldBody, Response> {
         let session = self.sessions().get(name).cloned();
         let places = session.as_ref().map_or(&self.strays, |session| &session.bodies);
         let _place = places
             .try_acquire()
             .map_err(|_| http::text(StatusCode::SERVICE_UNAVAILABLE, "too many requests of this session at once\n"))?;
-        let limit = self.settings.message_bytes * ENCODED_FACTOR;
-        self.settings.bodies.read(request.into_body(), limit).await.map_err(|error| error.response())
+        let is_admitted = session.as_ref().is_some_and(|session| session.is_admitted());
+        let (bodies, limit) = (&self.settings.bodies, self.settings.message_bytes * ENCODED_FACTOR);
+        let read = match is_admitted {
+            true => bodies.read(request.into_body(), limit).await,
+            false => bodies.read_within_half(request.into_body(), limit.min(UNADMITTED_BYTES)).await,
+        };
+        read.map_err(|error| error.response())
     }
 
     /// Hands over the messages of one body, in order, as fast as the application takes them.
     async fn send(&self, body: &[u8], name: &SessionName) -> Result<(), Response> {
-        if body.is_empty() {
-            return Err(failure(&DecodeError::NoArray.to_string()));
-        }
-        let messages = decode_array(body).map_err(|error| failure(&error.to_string()))?;
+        let session = self.sessions().get(name).cloned();
         let limit = self.settings.message_bytes;
-        if messages.iter().any(|message| message.len() > limit) {
-            return Err(BodyError::TooLarge(limit).response());
+        let decoded = match decode_array(body) {
+            _ if body.is_empty() => Err(failure(&DecodeError::NoArray.to_string())),
+            Err(error) => Err(failure(&error.to_string())),
+            Ok(messages) if messages.iter().any(|message| message.len() > limit) => {
+                Err(BodyError::TooLarge(limit).response())
+            }
+            Ok(messages) => Ok(messages),
+        };
+        let padding = padding(body.len(), decoded.as_deref().unwrap_or_default());
+        if let (Some(bytes), Some(session)) = (padding, &session) {
+            session.hand_over(|endpoint| endpoint.count(bytes)).await;
         }
-        let session = self.sessions().get(name).cloned().ok_or_else(not_found)?;
+        let (messages, session) = (decoded?, session.ok_or_else(not_found)?);
         for message in messages {
-            let pause = match session.way_in() {
-                WayIn::Open(endpoint) => endpoint.receive(&message),
+            match session.hand_over(|endpoint| endpoint.receive(&message)).await {
+                WayIn::Open(()) => {}
                 WayIn::Closing => return Ok(()),
                 WayIn::Gone => return Err(not_found()),
-            };
-            if pause > Duration::ZERO {
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = session.gone.cancelled() => {}
-                }
             }
         }
         Ok(())

@@ -55,7 +55,7 @@ enum Event {
 
 impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     pub(super) fn new(socket: Socket<S>, endpoint: E, framing: Framing, settings: Settings) -> Self {
-        let intake = Intake::new(framing, settings.message_bytes);
+        let intake = Intake::new(framing, settings.message_bytes, endpoint.is_admitted());
         Self { socket, endpoint, intake, framing, settings }
     }
 
@@ -126,19 +126,27 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             // The others of this thread hear what was said before there is more.
             Turn::Taken { is_full: true } => tokio::task::yield_now().await,
             Turn::Lost => return Err(End::Lost),
-            Turn::Broken(violation) => return Err(self.broken(violation)),
-            Turn::Stopped => match self.intake.stopped() {
-                Stop::Pause(pause) => self.pause(pause).await?,
-                Stop::Later(mut pause, messages) => {
-                    for message in messages {
-                        self.pause(pause).await?;
-                        pause = self.endpoint.receive(&message);
-                    }
+            Turn::Broken(violation) => return Err(self.broken(close_of(violation))),
+            Turn::Stopped => self.stopped().await?,
+        }
+        Ok(())
+    }
+
+    async fn stopped(&mut self) -> Result<(), End> {
+        match self.intake.stopped() {
+            Stop::Pause(pause) => self.pause(pause).await?,
+            Stop::Later(mut pause, messages) => {
+                for message in messages {
                     self.pause(pause).await?;
+                    pause = self.endpoint.receive(&message);
                 }
-                Stop::End(close) => return Err(End::Closed(close)),
-                Stop::Answer(payload) => return Err(End::Answered(payload)),
-            },
+                self.pause(pause).await?;
+            }
+            Stop::End(close) => return Err(self.broken(close)),
+            Stop::Answer(payload) => return Err(End::Answered(payload)),
+        }
+        if self.endpoint.is_admitted() {
+            self.socket.raise_limit(self.framing.frame_bytes(self.settings.message_bytes));
         }
         Ok(())
     }
@@ -158,14 +166,9 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     }
 
     /// A client that breaks the rules would break them again if it came back to where it was.
-    fn broken(&self, violation: Violation) -> End {
+    fn broken(&self, close: Close) -> End {
         self.endpoint.goodbye();
-        let (code, reason) = match violation {
-            Violation::Protocol => (1002, "protocol error"),
-            Violation::NotUtf8 => (1007, "text is not UTF-8"),
-            Violation::TooLong => return End::Closed(super::TOO_BIG),
-        };
-        End::Closed(Close { code, reason })
+        End::Closed(close)
     }
 
     /// Sends all that is due, by as few writes as it takes.
@@ -217,6 +220,14 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             () = ended => Err(endpoint.take(self.framing.form(), &mut |_| ()).map_or(End::Lost, End::Closed)),
             () = tokio::time::sleep(patience) => Err(End::Lost),
         }
+    }
+}
+
+fn close_of(violation: Violation) -> Close {
+    match violation {
+        Violation::Protocol => Close { code: 1002, reason: "protocol error" },
+        Violation::NotUtf8 => Close { code: 1007, reason: "text is not UTF-8" },
+        Violation::TooLong => super::TOO_BIG,
     }
 }
 

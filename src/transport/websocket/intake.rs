@@ -17,12 +17,13 @@ pub(super) struct Intake {
     pub(super) replies: Vec<u8>,
     framing: Framing,
     message_bytes: usize,
+    is_admitted: bool,
     stop: Option<Stop>,
 }
 
 /// Why no more is taken for now.
 pub(super) enum Stop {
-    /// The client is over its rate.
+    /// The client is over its rate, or has just been admitted.
     Pause(Duration),
     /// Likewise, with messages of its last frame still to be received.
     Later(Duration, Vec<String>),
@@ -33,55 +34,59 @@ pub(super) enum Stop {
 }
 
 impl Intake {
-    pub(super) fn new(framing: Framing, message_bytes: usize) -> Self {
+    pub(super) fn new(framing: Framing, message_bytes: usize, is_admitted: bool) -> Self {
         let mut replies = Vec::new();
         if framing == Framing::SockJs {
             frame(Opcode::Text, sockjs::OPEN.as_bytes(), &mut replies);
         }
-        Self { replies, framing, message_bytes, stop: None }
+        Self { replies, framing, message_bytes, is_admitted, stop: None }
     }
 
     /// Takes one frame. Whether the next may be taken; if not, [`Intake::stopped`] says why.
     pub(super) fn take(&mut self, endpoint: &impl Endpoint, incoming: Incoming<'_>) -> bool {
-        let pause = match incoming {
-            Incoming::Text(text) if self.framing == Framing::SockJs => return self.take_array(endpoint, text),
-            Incoming::Binary(_) if self.framing == Framing::SockJs => return self.stop(Stop::End(BROKEN_FRAMING)),
-            Incoming::Text(text) => endpoint.receive(text),
-            Incoming::Binary(bytes) => endpoint.receive_binary(bytes),
-            Incoming::Fragment | Incoming::Pong => endpoint.count(),
+        let is_sockjs = self.framing == Framing::SockJs;
+        let taken = match incoming {
+            Incoming::Text(text) if is_sockjs => self.take_array(endpoint, text),
+            Incoming::Binary(_) if is_sockjs => Err(Stop::End(BROKEN_FRAMING)),
+            Incoming::Text(text) => Ok(endpoint.receive(text)),
+            Incoming::Binary(bytes) => Ok(endpoint.receive_binary(bytes)),
+            Incoming::Fragment(bytes) => Ok(endpoint.count(bytes)),
+            Incoming::Pong => Ok(endpoint.count(0)),
             Incoming::Ping(payload) => {
                 frame(Opcode::Pong, payload, &mut self.replies);
-                endpoint.count()
+                Ok(endpoint.count(payload.len()))
             }
             Incoming::Close { code, payload } => {
                 if code.is_none_or(|code| GOODBYES.contains(&code)) {
                     endpoint.goodbye();
                 }
-                return self.stop(Stop::Answer(payload.to_vec()));
+                Err(Stop::Answer(payload.to_vec()))
             }
         };
-        pause.is_zero() || self.stop(Stop::Pause(pause))
-    }
-
-    /// SockJS's array of messages.
-    fn take_array(&mut self, endpoint: &impl Endpoint, text: &str) -> bool {
-        let Ok(messages) = sockjs::decode_frame(text) else { return self.stop(Stop::End(BROKEN_FRAMING)) };
-        if messages.iter().any(|message| message.len() > self.message_bytes) {
-            return self.stop(Stop::End(TOO_BIG));
-        }
-        let mut messages = messages.into_iter();
-        while let Some(message) = messages.next() {
-            let pause = endpoint.receive(&message);
-            if !pause.is_zero() {
-                return self.stop(Stop::Later(pause, messages.collect()));
-            }
-        }
-        true
-    }
-
-    fn stop(&mut self, stop: Stop) -> bool {
-        self.stop = Some(stop);
+        // The frame after the one that admits it may be longer than those before.
+        let is_news = !self.is_admitted && endpoint.is_admitted();
+        self.is_admitted |= is_news;
+        self.stop = match taken {
+            Ok(pause) if pause.is_zero() && !is_news => return true,
+            Ok(pause) => Some(Stop::Pause(pause)),
+            Err(stop) => Some(stop),
+        };
         false
+    }
+
+    /// SockJS's array of messages; answers how long to wait before the next.
+    fn take_array(&self, endpoint: &impl Endpoint, text: &str) -> Result<Duration, Stop> {
+        let messages = sockjs::decode_frame(text).map_err(|_| Stop::End(BROKEN_FRAMING))?;
+        if messages.iter().any(|message| message.len() > self.message_bytes) {
+            return Err(Stop::End(TOO_BIG));
+        }
+        let mut pause = sockjs::padding(text.len(), &messages).map_or(Duration::ZERO, |bytes| endpoint.count(bytes));
+        let mut messages = messages.into_iter();
+        while pause.is_zero() {
+            let Some(message) = messages.next() else { return Ok(pause) };
+            pause = endpoint.receive(&message);
+        }
+        Err(Stop::Later(pause, messages.collect()))
     }
 
     /// Why the last frame was the last for now.

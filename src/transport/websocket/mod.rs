@@ -20,7 +20,7 @@ pub use handshake::{is_upgrade, refusal};
 use meter::Meter;
 use socket::Socket;
 
-use super::{Close, Endpoint, Form, socketio};
+use super::{Close, Endpoint, Form, UNADMITTED_BYTES, socketio};
 use crate::http::{Request, Response};
 use crate::wire::websocket::{self as wire, Opcode, Reader};
 use crate::wire::{Text, sockjs};
@@ -48,6 +48,11 @@ pub enum Framing {
 impl Framing {
     fn form(self) -> Form {
         if self == Self::SockJs { Form::Quoted } else { Form::Plain }
+    }
+
+    /// How long a frame may be that holds a message of so many bytes: in SockJS's each of them may be escaped.
+    fn frame_bytes(self, message_bytes: usize) -> usize {
+        message_bytes * if self == Self::SockJs { 2 } else { 1 }
     }
 
     /// Appends a message, which has the framing's form, as a frame.
@@ -135,10 +140,10 @@ async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
     framing: Framing,
     settings: Settings,
 ) {
-    // Inside a SockJS frame each byte of a message may be escaped.
-    let message_bytes = settings.message_bytes * if framing == Framing::SockJs { 2 } else { 1 };
+    let message_bytes = framing.frame_bytes(settings.message_bytes);
+    let at_first = if endpoint.is_admitted() { message_bytes } else { message_bytes.min(UNADMITTED_BYTES) };
     let meter = Meter::new(settings.bytes_per_second);
-    let socket = Socket::new(stream, Reader::new(message_bytes), meter, read);
+    let socket = Socket::new(stream, Reader::new(at_first), meter, read);
     let mut connection = Connection::new(socket, endpoint, framing, settings);
     let end = connection.serve().await;
     let (socket, endpoint) = connection.into_parts();

@@ -53,6 +53,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self { stream, reader, meter, kept, is_more_kept, unsent: Vec::new(), sent: 0, is_unflushed: false }
     }
 
+    /// Messages may be as long as this from now on.
+    pub(super) fn raise_limit(&mut self, limit: usize) {
+        self.reader.raise_limit(limit);
+    }
+
     /// Reads once, and hands over each frame in it until `take` says that it wants no more.
     pub(super) fn poll_receive(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 /// Why what a client sent is no array of strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +13,14 @@ pub enum DecodeError {
     /// JSON, but no array.
     #[error("Payload expected.")]
     NoArray,
+    /// More than [`MOST_MESSAGES`].
+    #[error("Too many messages.")]
+    TooMany,
 }
+
+/// The most messages of one frame or body: what a client has in store when it may send. Of a great many short ones each
+/// takes more to keep than to send.
+const MOST_MESSAGES: usize = 1000;
 
 /// The messages of an HTTP body.
 ///
@@ -21,8 +28,9 @@ pub enum DecodeError {
 /// What is not an array of strings, see [`DecodeError`].
 pub fn decode_array(body: &[u8]) -> Result<Vec<String>, DecodeError> {
     let text = std::str::from_utf8(body).map_err(|_| DecodeError::Broken)?;
-    match serde_json::from_str::<Vec<Element>>(text) {
-        Ok(elements) => Ok(elements.into_iter().map(|element| element.0).collect()),
+    match serde_json::from_str::<Elements>(text) {
+        Ok(elements) if elements.count > MOST_MESSAGES => Err(DecodeError::TooMany),
+        Ok(elements) => Ok(elements.first),
         Err(_) if text.trim_start().starts_with('[') => Err(DecodeError::Broken),
         Err(_) => match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => Err(DecodeError::NoArray),
@@ -43,6 +51,49 @@ pub fn decode_frame(text: &str) -> Result<Vec<String>, DecodeError> {
     match text.trim_start().starts_with('"') {
         true => serde_json::from_str::<Element>(text).map(|lone| vec![lone.0]).map_err(|_| DecodeError::Broken),
         false => decode_array(text.as_bytes()),
+    }
+}
+
+/// The most bytes that one of a message's may take where it is written.
+const LONGEST_ESCAPE: usize = 6;
+
+/// What stands around each message.
+const AROUND: usize = 8;
+
+/// How many bytes of a frame or body its messages do not account for; `None` where there are messages, and they do.
+pub fn padding(length: usize, messages: &[String]) -> Option<usize> {
+    let accounted = messages.iter().map(|message| message.len() * LONGEST_ESCAPE + AROUND).sum();
+    (messages.is_empty() || length > accounted).then(|| length.saturating_sub(accounted))
+}
+
+/// An array of them: the first, and how many there are.
+struct Elements {
+    first: Vec<String>,
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for Elements {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Array;
+        impl<'de> Visitor<'de> for Array {
+            type Value = Elements;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("an array of strings")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Elements, A::Error> {
+                let mut all = Elements { first: Vec::new(), count: 0 };
+                while let Some(Element(message)) = array.next_element()? {
+                    all.count += 1;
+                    if all.count <= MOST_MESSAGES {
+                        all.first.push(message);
+                    }
+                }
+                Ok(all)
+            }
+        }
+        deserializer.deserialize_seq(Array)
     }
 }
 

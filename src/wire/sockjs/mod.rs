@@ -7,6 +7,6 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{DecodeError, decode_array, decode_frame};
+pub use decode::{DecodeError, decode_array, decode_frame, padding};
 pub use path::{CallbackError, Polled, Route, callback};
 pub use render::{ARRAY, HEARTBEAT, OPEN, PRELUDE_BYTES, array, close, event, html_head, html_script, jsonp, quote};

@@ -36,6 +36,9 @@ fn arrays_of_strings_are_read_and_nothing_else() {
     }
     assert_eq!(decode_frame(""), Ok(vec![]));
     assert_eq!(decode_frame(r#""lone""#), Ok(vec!["lone".into()]));
+    let many = |count: usize| decode_frame(&format!("[{}]", vec!["\"\""; count].join(",")));
+    assert_eq!(many(1000).unwrap().len(), 1000);
+    assert_eq!(many(1001), Err(DecodeError::TooMany));
     assert!(decode_frame("{}").is_err() && decode_frame("[\"a\"").is_err());
 }
 

@@ -11,8 +11,8 @@ pub enum Incoming<'a> {
     Text(&'a str),
     /// A whole message of anything, likewise.
     Binary(&'a [u8]),
-    /// A frame of a message that goes on.
-    Fragment,
+    /// A frame of a message that goes on, of so many bytes.
+    Fragment(usize),
     /// To be answered by the same payload.
     Ping(&'a [u8]),
     /// A sign of life.
@@ -66,6 +66,11 @@ impl Reader {
     /// For messages of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self { limit, message: Vec::new(), is_text: None, checked: 0, checked_ahead: 0 }
+    }
+
+    /// Messages are of at most `limit` bytes from now on: as many as before, or more.
+    pub fn raise_limit(&mut self, limit: usize) {
+        self.limit = self.limit.max(limit);
     }
 
     /// Reads the frame at the beginning of `input`, which it unmasks in place; answers what has come, and how long the
@@ -137,7 +142,7 @@ impl Reader {
         }
         if !header.is_final {
             self.is_text = Some(is_text);
-            return Ok(Incoming::Fragment);
+            return Ok(Incoming::Fragment(payload.len()));
         }
         (self.is_text, self.checked) = (None, 0);
         whole(is_text, &self.message)

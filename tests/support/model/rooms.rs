@@ -95,7 +95,7 @@ impl Session {
         self.all().into_iter().for_each(|who| self.exit(who));
         self.check();
         assert_eq!(
-            (self.core.peer_count(), self.core.kept_bytes() + self.core.held_bytes()),
+            (self.core.peers().count(), self.core.kept_bytes() + self.core.held_bytes()),
             (0, 0),
             "everybody has left"
         );
@@ -325,7 +325,7 @@ impl Session {
         self.check();
         self.all().into_iter().for_each(|who| self.exit(who));
         assert_eq!(
-            (self.core.peer_count(), self.core.kept_bytes() + self.core.held_bytes()),
+            (self.core.peers().count(), self.core.kept_bytes() + self.core.held_bytes()),
             (0, 0),
             "a stopped session keeps nothing"
         );

@@ -134,7 +134,7 @@ impl Session {
                 peer.woken = true;
             }
         }
-        assert_eq!(self.core.peer_count(), self.peers.len());
+        assert_eq!(self.core.peers().count(), self.peers.len());
         let limit = self.limits.log_bytes;
         let mut kept = 0;
         for (who, peer) in &self.peers {

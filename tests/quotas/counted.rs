@@ -1,0 +1,93 @@
+//! Whatever a client sends counts against its rate, also what holds no message.
+
+use futures_util::SinkExt;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::*;
+
+/// A server that lets a connection send so many packets or bytes a second, and a session.
+async fn server_of(packets: u32, bytes: u32) -> (Server, Started) {
+    let mut settings = config();
+    settings.limits.packets_per_second = packets;
+    settings.limits.bytes_per_second = bytes;
+    let server = start(settings).await;
+    let session = server.session().await;
+    (server, session)
+}
+
+async fn is_slowed_down(server: &Server, what: &str) {
+    let since = Instant::now();
+    while limited(server, "connection_rate").await == 0 {
+        assert!(since.elapsed() < Duration::from_secs(5), "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A message that is not UTF-8, of so many bytes.
+fn no_text(bytes: usize) -> Message {
+    Message::binary(vec![0xff; bytes])
+}
+
+#[tokio::test]
+async fn frames_without_a_message_count() {
+    let padded = format!("[\"x\"{}]", " ".repeat(1000));
+    let framed = "/echo/0/x/websocket";
+    let cases = [
+        ("an empty array", framed, (10, 0), Message::text("[]")),
+        ("an empty text", framed, (10, 0), Message::text("")),
+        ("a ping", framed, (10, 0), Message::Ping(Vec::new().into())),
+        ("blanks", framed, (0, 1000), Message::text(padded)),
+        ("bytes that are no text", "/ws", (0, 1000), no_text(1000)),
+    ];
+    for (what, path, (packets, bytes), message) in cases {
+        let (server, session) = server_of(packets, bytes).await;
+        let mut peer = open(session.address(), &format!("{path}?key={}", session.key("ann"))).await.unwrap();
+        for _ in 0..60 {
+            peer.socket.send(message.clone()).await.unwrap();
+        }
+        is_slowed_down(&server, what).await;
+        server.app.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_counts_before_it_is_whole() {
+    let (server, session) = server_of(0, 1000).await;
+    let mut peer = session.open(&session.key("ann")).await;
+    for number in 0..60 {
+        let opcode = if number == 0 { Data::Binary } else { Data::Continue };
+        let fragment = Frame::message(vec![b'x'; 1000], OpCode::Data(opcode), false);
+        peer.socket.send(Message::Frame(fragment)).await.unwrap();
+    }
+    is_slowed_down(&server, "fragments").await;
+    server.app.stop().await;
+}
+
+#[tokio::test]
+async fn bodies_without_a_message_count() {
+    let cases = [
+        ("an empty array", (10, 0), "[]".to_owned()),
+        ("no array", (10, 0), "{}".to_owned()),
+        ("no JSON", (10, 0), "[".to_owned()),
+        ("blanks", (0, 1000), format!("{}[]", " ".repeat(1000))),
+        ("blanks around a message", (0, 1000), format!("{}[\"x\"]", " ".repeat(1000))),
+    ];
+    for (what, (packets, bytes), body) in cases {
+        let (server, session) = server_of(packets, bytes).await;
+        let key = session.key("ann");
+        let post = async |path: &str, body: String| {
+            let path = format!("/echo/0/x/{path}?key={key}");
+            send(session.address(), Method::POST, &path, &[], body).await
+        };
+        post("xhr", String::new()).await;
+        let mut sent = 0;
+        while limited(&server, "connection_rate").await == 0 {
+            assert!(sent < 60, "{what}");
+            post("xhr_send", body.clone()).await;
+            sent += 1;
+        }
+        server.app.stop().await;
+    }
+}
