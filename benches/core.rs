@@ -18,7 +18,7 @@ use viderehab::room::easyrtc::{EasyRtc, Given, Limits as EasyRtcLimits, Output, 
 use viderehab::room::{Admission, Limits, PeerId, Rooms};
 use viderehab::wire::easyrtc::Event;
 use viderehab::wire::websocket::{Opcode, Reader, frame};
-use viderehab::wire::{Form, sockjs};
+use viderehab::wire::{Form, Text, sockjs};
 
 /// What a count may be over the accepted one, as a factor and besides: hash maps have random seeds, libraries have code
 /// for each processor, and the compiler lays out each build a little otherwise.
@@ -137,10 +137,11 @@ fn rooms(members: PeerId) -> Rooms<()> {
 /// How many messages were due to a peer.
 fn take(rooms: &mut Rooms<()>, who: PeerId) -> usize {
     let (mut count, mut bytes) = (0, 0);
-    while rooms.take(who, Form::Plain, &mut |text| {
+    let mut hand = |text: &Text| {
         count += 1;
         bytes += text.len();
-    }) {}
+    };
+    while rooms.take(who, Form::Plain, &mut hand, &mut |()| ()) {}
     assert!(bytes >= count);
     count
 }

@@ -155,8 +155,9 @@ impl<W> Rooms<W> {
         self.tell(who, text, wake);
     }
 
-    /// Takes what is due to a peer, at most a batch. Whether there is more.
-    pub fn take(&mut self, who: PeerId, form: Form, hand: &mut dyn FnMut(&Text)) -> bool {
+    /// Takes what is due to a peer, at most a batch. Whether there is more. A form that is made for it counts among what the
+    /// session keeps.
+    pub fn take(&mut self, who: PeerId, form: Form, hand: &mut dyn FnMut(&Text), wake: Wake<W>) -> bool {
         let Some(peer) = self.peers.get_mut(&who) else { return false };
         let mut taken = peer.seat.as_mut().map_or(0, |seat| seat.take(form, BATCH_BYTES, hand));
         let (seat, limit) = (&mut peer.seat, self.limits.log_bytes);
@@ -178,6 +179,9 @@ impl<W> Rooms<W> {
             if was_behind && membership.cursor == room.log.end() {
                 room.has_caught_up(who);
             }
+        }
+        if form != Form::Plain {
+            self.settle(None, wake);
         }
         taken >= BATCH_BYTES
     }

@@ -46,7 +46,7 @@ impl Bench {
 
     fn taken(&mut self, who: PeerId) -> Vec<Value> {
         let mut texts = Vec::new();
-        while self.rooms.take(who, Form::Plain, &mut |text| texts.push(text.clone())) {}
+        while self.rooms.take(who, Form::Plain, &mut |text| texts.push(text.clone()), &mut |_| {}) {}
         texts.iter().map(|text| serde_json::from_str(text.as_str()).unwrap()).collect()
     }
 
@@ -210,7 +210,7 @@ fn bounded_by_what_is_unread() {
     assert_eq!(bench.raw(1, &long), Verdict::Applied);
     bench.send(1, "disconnect", "U1", "a", json!(""));
     let mut texts = Vec::new();
-    assert!(bench.rooms.take(1, Form::Plain, &mut |text| texts.push(text.clone())), "there is more");
+    assert!(bench.rooms.take(1, Form::Plain, &mut |text| texts.push(text.clone()), &mut |_| {}), "there is more");
     let taken: usize = texts.iter().map(|text| text.len()).sum();
     assert_eq!((texts.len(), bench.rooms.kept_bytes()), (1, taken), "the other, just as long");
 }

@@ -164,7 +164,7 @@ impl Endpoint for Connection {
         if let Some(reason) = self.line.end.get() {
             return Some(close(*reason));
         }
-        if state.rooms.take(self.peer(), form, hand) {
+        if state.rooms.take(self.peer(), form, hand, &mut Attached::wake) {
             self.line.look_again();
         }
         state.rooms.end_of(self.peer()).map(close)

@@ -54,6 +54,21 @@ fn nobody_is_ended_for_what_another_took_along() {
     assert!(bench.ended().is_empty());
 }
 
+/// What is kept in a second form counts from when it is made.
+#[test]
+fn bounded_in_both_forms() {
+    let mut bench = Bench::with(3, LIMITS);
+    for who in 1..=3 {
+        bench.join(who, "a");
+        (1..=who).for_each(|who| drop(bench.taken(who)));
+    }
+    bench.broadcast(1, "a", 3700);
+    assert!(bench.ended().is_empty());
+    bench.rooms.take(2, Form::Quoted, &mut |_| {}, &mut |_| {});
+    assert!(bench.rooms.held_bytes() <= LIMITS.session_bytes, "{}", bench.rooms.held_bytes());
+    assert_eq!(bench.ended(), [3], "who has not read it");
+}
+
 /// What several had in common they have in common after a restart.
 #[test]
 fn bounded_over_a_restart() {

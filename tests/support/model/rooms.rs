@@ -285,7 +285,7 @@ impl Session {
             return;
         }
         let mut texts: Vec<Text> = Vec::new();
-        let is_more = self.core.take(who, Form::Plain, &mut |text| texts.push(text.clone()));
+        let is_more = self.core.take(who, Form::Plain, &mut |text| texts.push(text.clone()), &mut |_| {});
         assert!(peer.ended.is_none() || texts.is_empty(), "{who} was ended and is handed something");
         let mut bytes = 0;
         for text in &texts {
