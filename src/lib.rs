@@ -25,5 +25,6 @@ pub mod assets;
 pub mod config;
 pub mod http;
 pub mod metrics;
+pub mod random;
 pub mod tasks;
 pub mod tls;

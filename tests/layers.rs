@@ -1,5 +1,5 @@
 //! Imports point one way: main → app, cli → web → control → manager → session → {transport, room} →
-//! wire; config, metrics, http, tls, tasks and assets are leaves that any layer may use. A small check over the source.
+//! wire; config, metrics, http, tls, tasks, random and assets are leaves that any layer may use. A small check over the source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("room", &["wire"]),
-    ("transport", &["wire", "http", "tasks"]),
-    ("session", &["transport", "room", "wire", "config", "metrics", "http", "assets", "tasks"]),
+    ("transport", &["wire", "http", "tasks", "random"]),
+    ("session", &["transport", "room", "wire", "config", "metrics", "http", "assets", "tasks", "random"]),
     ("manager", &["session", "room", "wire", "config", "http", "tasks"]),
     ("control", &["manager", "session", "wire", "config", "http", "tls", "tasks"]),
     ("web", &["control", "manager", "session", "wire", "config", "http", "assets"]),
@@ -19,6 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("metrics", &["room"]),
     ("http", &["tls", "tasks"]),
     ("tasks", &[]),
+    ("random", &[]),
     ("tls", &["config"]),
     ("assets", &["http"]),
 ];

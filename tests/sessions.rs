@@ -465,3 +465,42 @@ impl FeedPacket for tokio_tungstenite::WebSocketStream<tokio::net::TcpStream> {
         self.send(Message::text(text)).await.unwrap();
     }
 }
+
+/// It would break them again if it came back; a lost connection may come back, and the others are not told.
+#[tokio::test]
+async fn who_breaks_the_rules_has_left() {
+    let server = start(config()).await;
+    let session = server.session().await;
+    let mut bob = session.open(&session.key("bob")).await;
+    bob.join("B", "main").await;
+    let framed = |packet: String| json!([packet]).to_string();
+    for (count, broken) in [(1, "[".to_owned()), (2, framed("x".repeat(300_000)))] {
+        let path = format!("/echo/0/x/websocket?key={}", session.key("ann"));
+        let mut ann = open(session.address(), &path).await.unwrap();
+        ann.say(framed(json!({"Header": {"Event": "resume"}, "Payload": {}}).to_string())).await;
+        ann.say(framed(packet("connect", "A", "main", json!("{}")))).await;
+        assert_eq!(bob.heard().await, "connect A false");
+        ann.say(broken).await;
+        assert_eq!(bob.heard().await, "disconnect A ");
+        let metrics = server.get("/metrics").await.text();
+        let counted = format!("viderehab_disconnects_total{{reason=\"violation\"}} {count}\n");
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
+    server.app.stop().await;
+}
+
+/// Whoever needs no key need not lose the one of an earlier session on this port first.
+#[tokio::test]
+async fn a_stale_cookie_is_no_key() {
+    let server = start(config()).await;
+    let session = server.session().await;
+    let cookie = format!("viderehab_{}=stale", session.address().port());
+    let post = async |path: String| {
+        send(session.address(), Method::POST, &path, &[("cookie", &cookie)], String::new()).await.status.as_u16()
+    };
+    for number in 0..30 {
+        assert_eq!(post(format!("/echo/0/s{number}/xhr")).await, 200);
+    }
+    assert_ne!(post("/echo/0/wrong/xhr?key=stale".to_owned()).await, 200);
+    server.app.stop().await;
+}

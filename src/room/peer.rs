@@ -23,6 +23,8 @@ pub enum DisconnectReason {
     TooSlow,
     /// Another connection of the same person came.
     Replaced,
+    /// The client broke the rules of what carries it.
+    Violation,
     /// The server shuts down and will be back.
     Restart,
 }
@@ -37,6 +39,7 @@ impl DisconnectReason {
             Self::NotAdmitted => "not_admitted",
             Self::TooSlow => "too_slow",
             Self::Replaced => "replaced",
+            Self::Violation => "violation",
             Self::Restart => "restart",
         }
     }

@@ -1,7 +1,7 @@
 //! A connection: where a transport and the rooms meet.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::Session;
@@ -51,7 +51,8 @@ pub struct Connection {
     is_creators: bool,
     /// Whether a `resume` may come: nothing has come yet, and the client has a key.
     may_resume: AtomicBool,
-    said_goodbye: AtomicBool,
+    /// Set when the client goes of its own will, or has to.
+    goodbye: OnceLock<DisconnectReason>,
     /// Until when a keyless client must have named the session.
     keyless_until: Option<tokio::time::Instant>,
     quota: Quota,
@@ -77,7 +78,7 @@ impl Connection {
             carrier: attached.carrier,
             is_creators: session.is_creator(&attached.grant),
             may_resume: AtomicBool::new(is_keyed),
-            said_goodbye: AtomicBool::new(false),
+            goodbye: OnceLock::new(),
             session,
             keyless_until,
             quota,
@@ -152,7 +153,11 @@ impl Endpoint for Connection {
     }
 
     fn goodbye(&self) {
-        self.said_goodbye.store(true, Ordering::Relaxed);
+        let _ = self.goodbye.set(DisconnectReason::Gone);
+    }
+
+    fn violation(&self) {
+        let _ = self.goodbye.set(DisconnectReason::Violation);
     }
 
     fn take(&self, form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {
@@ -192,7 +197,7 @@ impl Drop for Connection {
             line: &self.line,
             carrier: self.carrier,
             is_creators: self.is_creators,
-            said_goodbye: self.said_goodbye.load(Ordering::Relaxed),
+            goodbye: self.goodbye.get().copied(),
         };
         self.session.closed(left);
     }
@@ -204,7 +209,7 @@ pub(super) struct Left<'a> {
     pub line: &'a Arc<Line>,
     pub carrier: Carrier,
     pub is_creators: bool,
-    pub said_goodbye: bool,
+    pub goodbye: Option<DisconnectReason>,
 }
 
 /// How a client is told why the server ended its connection. docs/PROTOCOL.md lists them.
@@ -216,6 +221,7 @@ fn close(reason: DisconnectReason) -> Close {
         DisconnectReason::NotAdmitted => (4003, "not admitted"),
         DisconnectReason::TooSlow => (4004, "reading too slowly"),
         DisconnectReason::Replaced => (4006, "opened elsewhere"),
+        DisconnectReason::Violation => (1002, "protocol error"),
         DisconnectReason::Restart => (1012, "service restart"),
     };
     Close { code, reason }

@@ -2,21 +2,21 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rand::RngExt;
-use rand::distr::Alphanumeric;
 use serde_json::value::RawValue;
 
 use super::connection::Attached;
-use super::keyless;
 use super::keys::Grant;
 use super::line::Line;
 use super::quota::Quota;
+use super::router::most_polled;
 use super::{OpenError, Session, State};
 use crate::config::Limits;
 use crate::http::Budget;
+use crate::random;
 use crate::room::easyrtc::{EasyRtc, Given, Limits as RoomLimits, Output, Request};
 use crate::room::{DisconnectReason, PeerId, Verdict};
 use crate::transport::Carrier;
@@ -169,8 +169,7 @@ fn now() -> u64 {
 
 /// Unguessable, and so nobody else's.
 pub(super) fn new_id() -> String {
-    let mut source = rand::rand_core::UnwrapErr(rand::rngs::SysRng);
-    (0..ID_CHARACTERS).map(|_| char::from(source.sample(Alphanumeric))).collect()
+    random::alphanumeric(ID_CHARACTERS)
 }
 
 /// One Socket.IO client. Dropping it leaves.
@@ -183,6 +182,7 @@ pub(super) struct Client {
     /// Set when the namespace is open.
     peer: OnceLock<PeerId>,
     line: Arc<Line>,
+    has_broken_rules: AtomicBool,
     quota: Quota,
 }
 
@@ -210,6 +210,7 @@ impl Session {
             address,
             peer: OnceLock::new(),
             line: Arc::default(),
+            has_broken_rules: AtomicBool::new(false),
             quota: Quota::new(limits, self.pace.clone(), place, keyless),
         })
     }
@@ -223,8 +224,7 @@ impl Session {
             bytes_per_second: limits.raw_bytes_per_second(),
             // It cannot be switched off: clients are told it.
             ping_interval: if limits.heartbeat_secs == 0 { defaults.ping_interval } else { limits.heartbeat() },
-            // Those that are closing count here, and must not keep newcomers out; nor those without a key.
-            connections: if limits.peers == 0 { usize::MAX } else { limits.peers * 2 + keyless::MOST },
+            connections: most_polled(limits),
             ..defaults
         }
     }
@@ -320,6 +320,10 @@ impl Endpoint for Client {
         self.line.changed().await;
     }
 
+    fn violation(&self) {
+        self.has_broken_rules.store(true, Ordering::Relaxed);
+    }
+
     fn upgraded(&self) {
         let mut state = self.session.state();
         let member =
@@ -345,7 +349,12 @@ impl Drop for Client {
             self.session.creator_went(&mut state, self.session.is_creator(&member.attached.grant));
         }
         drop(state);
-        let reason = member.and_then(|member| member.end).unwrap_or(DisconnectReason::Gone);
+        let own = if self.has_broken_rules.load(Ordering::Relaxed) {
+            DisconnectReason::Violation
+        } else {
+            DisconnectReason::Gone
+        };
+        let reason = member.and_then(|member| member.end).unwrap_or(own);
         self.session.shared.metrics.disconnected(reason);
         tracing::debug!(
             session = self.session.id,

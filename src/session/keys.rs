@@ -2,12 +2,10 @@
 
 use std::collections::VecDeque;
 
-use rand::RngExt;
-use rand::distr::Alphanumeric;
-use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use crate::random;
 use crate::wire::manage::Role;
 
 /// 22 letters and digits hold 131 random bits.
@@ -23,8 +21,7 @@ pub struct Key(String);
 impl Key {
     /// A fresh one from the system's random source.
     pub fn random() -> Self {
-        let mut source = rand::rand_core::UnwrapErr(SysRng);
-        Self((0..KEY_CHARACTERS).map(|_| char::from(source.sample(Alphanumeric))).collect())
+        Self(random::alphanumeric(KEY_CHARACTERS))
     }
 
     /// The secret itself, for a URL.

@@ -307,11 +307,13 @@ impl Session {
     /// A connection is gone. The peer goes with it, unless it has another connection by now, or is
     /// waited for.
     fn closed(self: &Arc<Self>, left: Left) {
-        let Left { peer, line, carrier, is_creators, said_goodbye } = left;
+        let Left { peer, line, carrier, is_creators, goodbye } = left;
         let mut state = self.state();
-        let reason = line.end.get().copied().or(state.rooms.end_of(peer)).unwrap_or(DisconnectReason::Gone);
+        let end = line.end.get().copied().or(state.rooms.end_of(peer));
+        let reason = end.or(goodbye).unwrap_or(DisconnectReason::Gone);
+        self.shared.metrics.disconnected(reason);
         let grace = self.shared.config.sessions.resume_grace();
-        let is_waited_for = reason == DisconnectReason::Gone && !said_goodbye && !grace.is_zero() && !state.ended;
+        let is_waited_for = reason == DisconnectReason::Gone && goodbye.is_none() && !grace.is_zero() && !state.ended;
         let is_kept = reason == DisconnectReason::Restart && state.is_suspended;
         match state.rooms.attached_mut(peer).filter(|attached| Arc::ptr_eq(&attached.line, line)) {
             Some(attached) if (is_waited_for || is_kept) && attached.token.is_some() => {
@@ -325,7 +327,6 @@ impl Session {
         }
         self.creator_went(&mut state, is_creators);
         drop(state);
-        self.shared.metrics.disconnected(reason);
         tracing::debug!(session = self.id, peer, carrier = carrier.name(), reason = reason.name(), "connection closed");
     }
 

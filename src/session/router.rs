@@ -11,7 +11,7 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use super::easyrtc::new_id;
 use super::keys::{Grant, NO_KEY};
 use super::site::Site;
-use super::{OpenError, Session, page};
+use super::{OpenError, Session, keyless, page};
 use crate::config::Limits;
 use crate::http::address::client_address;
 use crate::http::origin::{Origin, is_loaded_elsewhere};
@@ -24,16 +24,22 @@ use crate::transport::{Carrier, socketio, sockjs};
 use crate::wire::manage::Role;
 use crate::wire::socketio::Version;
 
-/// How many messages' worth of queue and how many sessions a SockJS client may make us keep follow
-/// from the session's own limits.
+/// How SockJS's service of a session is set up.
 fn sockjs_settings(limits: &Limits) -> sockjs::Settings {
     sockjs::Settings {
         message_bytes: limits.message_bytes,
         bodies: Budget::new(limits.session_bytes, limits.message_bytes * sockjs::ENCODED_FACTOR),
         bytes_per_second: limits.raw_bytes_per_second(),
         heartbeat: limits.heartbeat(),
+        sessions: most_polled(limits),
         ..sockjs::Settings::default()
     }
+}
+
+/// How many of a service's connections there may be: those that are closing count there, and must not keep newcomers out;
+/// nor those without a key.
+pub(super) fn most_polled(limits: &Limits) -> usize {
+    if limits.peers == 0 { usize::MAX } else { limits.peers * 2 + keyless::MOST }
 }
 
 impl Session {
@@ -117,8 +123,7 @@ impl Session {
         let in_query = query(request.uri(), "key").is_some();
         let open = |carrier, version| match presented {
             Presented::Grant(grant) => self.open_socketio(Some(grant), carrier, address).map_err(OpenError::response),
-            // A cookie may be left from an earlier session on this port.
-            Presented::None | Presented::Wrong | Presented::Taken(_) if version == Version::V4 && !in_query => {
+            Presented::None | Presented::Taken(_) if version == Version::V4 && !in_query => {
                 self.open_socketio(None, carrier, address).map_err(OpenError::response)
             }
             refused => Err(refused.unauthorized()),
@@ -196,6 +201,8 @@ impl Session {
         }
         match self.try_key_or_wait(presented, address) {
             Ok(Some(grant)) => Presented::Grant(grant),
+            // A cookie may be left from an earlier session on this port: whoever may come without a key need not lose it first.
+            _ if in_query.is_none() => Presented::None,
             Ok(None) => Presented::Wrong,
             Err(wait) => Presented::Braked(wait),
         }

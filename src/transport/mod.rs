@@ -49,7 +49,7 @@ impl Carrier {
 /// Why the server ends a connection, as the client is told: a WebSocket close or a SockJS `c` frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Close {
-    /// 1000, 1001, 1009, 1012, or an application's own, 3000 to 4999.
+    /// WebSocket's own, or the application's, 3000 to 4999.
     pub code: u16,
     /// A few words; at most 123 bytes, WebSocket's limit.
     pub reason: &'static str,
@@ -80,8 +80,11 @@ pub trait Endpoint: Send + Sync + 'static {
         true
     }
 
-    /// The client closes of its own will, or broke the transport's rules: its connection is not lost.
+    /// The client closes of its own will: its connection is not lost.
     fn goodbye(&self) {}
+
+    /// The client broke the transport's rules, and would again if it came back to where it was: likewise.
+    fn violation(&self) {}
 
     /// Hands over what is due to the client, in order, at most a batch; `Some` once the
     /// server ends the connection, after all that was due before. Never blocks. `hand` may not call the endpoint.

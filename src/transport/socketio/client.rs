@@ -3,9 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rand::RngExt;
-use rand::distr::Alphanumeric;
-use rand::rngs::SysRng;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::heartbeat::{Beat, Heartbeat};
 use super::phase::{Ending, Phase, Way};
 use super::{End, Endpoint, Outgoing, Settings};
+use crate::random;
 use crate::transport::{Carrier, Close};
 use crate::wire::Text;
 use crate::wire::socketio::{NOOP, PING, Version, acknowledgement, connected, event};
@@ -60,8 +58,7 @@ impl<E> State<E> {
 }
 
 pub(super) fn random_id() -> String {
-    let mut source = rand::rand_core::UnwrapErr(SysRng);
-    (0..ID_CHARACTERS).map(|_| char::from(source.sample(Alphanumeric))).collect()
+    random::alphanumeric(ID_CHARACTERS)
 }
 
 impl<E: Endpoint> Client<E> {

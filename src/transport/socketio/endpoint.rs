@@ -36,6 +36,9 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Cancel-safe. One waiter at a time.
     fn changed(&self) -> impl Future<Output = ()> + Send;
 
+    /// The client broke the protocol, for which its connection is ended.
+    fn violation(&self) {}
+
     /// The client has gone over from polling to WebSocket.
     fn upgraded(&self) {}
 }

@@ -42,7 +42,7 @@ impl<E: Endpoint> Client<E> {
             (Ok(EnginePacket::Message(text)), Some(endpoint)) => self.message(endpoint, text),
             (Ok(EnginePacket::Noop), _) => {}
             (Ok(EnginePacket::Close), _) => self.end(Ending::Asked),
-            _ => self.end(Ending::Broken),
+            _ => self.break_off(),
         }
         let pause = endpoint.map_or(LEFT_PAUSE, |endpoint| endpoint.spend(packet.len()));
         if !pause.is_zero() {
@@ -55,6 +55,13 @@ impl<E: Endpoint> Client<E> {
     pub(super) fn count(&self, bytes: usize) -> Duration {
         let endpoint = self.state().phase.endpoint().cloned();
         endpoint.map_or(LEFT_PAUSE, |endpoint| endpoint.spend(bytes))
+    }
+
+    /// The client has broken the protocol.
+    pub(super) fn break_off(&self) {
+        let endpoint = self.state().phase.endpoint().cloned();
+        endpoint.inspect(|endpoint| endpoint.violation());
+        self.end(Ending::Broken);
     }
 
     fn answer_ping(&self) {
@@ -82,7 +89,7 @@ impl<E: Endpoint> Client<E> {
                 self.say(refused(self.version, namespace, "Invalid namespace"));
             }
             Ok(Packet::Disconnect) if is_open => self.leave(),
-            _ => self.end(Ending::Broken),
+            _ => self.break_off(),
         }
     }
 
@@ -108,7 +115,7 @@ impl<E: Endpoint> Client<E> {
         let mut state = self.state();
         if state.own.len() >= OWN_PACKETS {
             drop(state);
-            return self.end(Ending::Broken);
+            return self.break_off();
         }
         state.own.push(packet);
         self.due.notify_one();

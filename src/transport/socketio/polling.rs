@@ -55,7 +55,7 @@ impl<E: Endpoint> Service<E> {
     async fn post(&self, request: Request, client: &Client<E>) -> Response {
         let Some(place) = Place::take(client, |state| &mut state.posted) else { return overlap(client) };
         if is_binary(request.headers()) {
-            client.end(Ending::Broken);
+            client.break_off();
             return http::empty(StatusCode::BAD_REQUEST);
         }
         let (bodies, limit) = (&self.settings.bodies, self.settings.message_bytes);
@@ -74,7 +74,7 @@ impl<E: Endpoint> Service<E> {
         };
         for packet in split(client.version, &body) {
             let Ok(packet) = packet else {
-                client.end(Ending::Broken);
+                client.break_off();
                 break;
             };
             let pause = client.receive(packet);
@@ -95,7 +95,7 @@ impl<E: Endpoint> Service<E> {
 
 /// A second request of a kind ends the connection: in which order the two were meant, nobody can tell.
 fn overlap<E: Endpoint>(client: &Client<E>) -> Response {
-    client.end(Ending::Broken);
+    client.break_off();
     http::empty(StatusCode::BAD_REQUEST)
 }
 

@@ -84,7 +84,7 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
             return Duration::ZERO;
         }
         drop(stage);
-        self.client.end(Ending::Broken);
+        self.client.break_off();
         Duration::ZERO
     }
 
@@ -94,6 +94,12 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
 
     fn is_admitted(&self) -> bool {
         self.client.is_admitted()
+    }
+
+    fn violation(&self) {
+        if matches!(*self.stage(), Stage::TakingOver | Stage::Carrying(_)) {
+            self.client.break_off();
+        }
     }
 
     fn take(&self, _form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {

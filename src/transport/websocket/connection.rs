@@ -165,9 +165,8 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         Ok(())
     }
 
-    /// A client that breaks the rules would break them again if it came back to where it was.
     fn broken(&self, close: Close) -> End {
-        self.endpoint.goodbye();
+        self.endpoint.violation();
         End::Closed(close)
     }
 
