@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use viderehab_fuzz::wire::Text;
-use viderehab_fuzz::wire::sockjs::{self, Route, callback, decode_array, decode_frame};
+use viderehab_fuzz::wire::sockjs::{self, DecodeError, Route, callback, decode_array, decode_frame};
 use viderehab_fuzz::{json, within};
 
 fuzz_target!(|data: &[u8]| {
@@ -13,7 +13,10 @@ fuzz_target!(|data: &[u8]| {
         && array.iter().all(Value::is_string)
     {
         let expected: Vec<_> = array.iter().filter_map(Value::as_str).collect();
-        assert_eq!(read.as_deref().expect("an array of strings"), expected);
+        match &read {
+            Err(DecodeError::TooMany) => assert!(expected.len() > 1000),
+            read => assert_eq!(read.as_deref().expect("an array of strings"), expected),
+        }
     }
     let Ok(text) = std::str::from_utf8(data) else { return assert!(read.is_err()) };
     let framed = decode_frame(text);

@@ -40,7 +40,7 @@ fn ours(stream: &[u8], size: usize) -> Heard {
                 Incoming::Text(text) => messages.push(Message::text(text)),
                 Incoming::Binary(bytes) => messages.push(Message::binary(bytes.to_vec())),
                 Incoming::Ping(payload) => messages.push(Message::Ping(payload.to_vec().into())),
-                Incoming::Fragment | Incoming::Pong => {}
+                Incoming::Fragment(_) | Incoming::Pong => {}
                 Incoming::Close { .. } => return (messages, false),
             }
         }
