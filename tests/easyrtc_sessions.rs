@@ -264,6 +264,28 @@ async fn a_session_keeps_so_much_for_all_who_do_not_fetch() {
     server.app.stop().await;
 }
 
+/// What is said to a room is kept once, however many are in it: nobody who reads is ended for it.
+#[tokio::test]
+async fn what_is_said_to_all_counts_once() {
+    let mut config = config();
+    config.limits.session_bytes = 1 << 20;
+    let server = start(config).await;
+    let session = server.session().await;
+    let mut all = Vec::new();
+    for _ in 0..12 {
+        all.push(enter(&session, &session.key("ann")).await.0);
+    }
+    let long = "y".repeat(200_000);
+    let message = json!({"msgType": "x", "msgData": long, "targetRoom": "default"});
+    all[0].say(format!("421[\"easyrtcMsg\",{message}]")).await;
+    for peer in &mut all[1..] {
+        while !text(peer).await.expect("it is not ended").contains(&long) {}
+    }
+    let metrics = server.get("/metrics").await.text();
+    assert!(metrics.contains("viderehab_held_bytes 0\n"), "{metrics}");
+    server.app.stop().await;
+}
+
 /// A client that polls and has its easyrtcid; the address of its polls, without what is before the path.
 async fn enter_by_polling(session: &Started, version: u8, key: &str) -> String {
     let address = session.address();

@@ -29,7 +29,7 @@ mod seat;
 mod tests;
 
 pub use kept::{KeptPeer, Texts};
-pub use message::Message;
+pub use message::{Message, Tally};
 pub use peer::{DisconnectReason, PeerView};
 pub use rules::{Admission, Limits, Rooms, Verdict, Wake};
 

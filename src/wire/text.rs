@@ -31,6 +31,11 @@ impl Text {
         self.0.len()
     }
 
+    /// Whether both are copies of one text, which is kept once.
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0.as_ptr(), other.0.as_ptr()) && self.len() == other.len()
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

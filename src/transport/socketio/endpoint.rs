@@ -62,14 +62,6 @@ pub enum Outgoing {
     },
 }
 
-impl Outgoing {
-    /// The argument.
-    pub fn argument(&self) -> &Text {
-        let (Self::Event { argument, .. } | Self::Acknowledgement { argument, .. }) = self;
-        argument
-    }
-}
-
 /// How the server ends a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {

@@ -51,6 +51,11 @@ impl Notice {
         self.event
     }
 
+    /// What all recipients have in common.
+    pub fn shared(&self) -> &Text {
+        &self.rest
+    }
+
     /// Writes the argument for one recipient.
     pub fn write(&self, recipient: &Name, into: &mut String) {
         into.reserve(self.len(recipient));
