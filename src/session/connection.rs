@@ -224,5 +224,5 @@ fn close(reason: DisconnectReason) -> Close {
         DisconnectReason::Violation => (1002, "protocol error"),
         DisconnectReason::Restart => (1012, "service restart"),
     };
-    Close { code, reason }
+    Close::new(code, reason)
 }

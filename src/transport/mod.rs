@@ -49,10 +49,22 @@ impl Carrier {
 /// Why the server ends a connection, as the client is told: a WebSocket close or a SockJS `c` frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Close {
-    /// WebSocket's own, or the application's, 3000 to 4999.
+    /// WebSocket's own, or the application's, 3000 to 4999. [`NO_CODE`]: the close frame has none.
     pub code: u16,
     /// A few words; at most 123 bytes, WebSocket's limit.
     pub reason: &'static str,
+    /// A message that goes before it over a WebSocket, also where what was due is given up.
+    pub last_words: Option<&'static str>,
+}
+
+/// What a client sees where a close frame has no code (RFC 6455, 7.4.1).
+pub const NO_CODE: u16 = 1005;
+
+impl Close {
+    /// Without last words.
+    pub const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason, last_words: None }
+    }
 }
 
 /// The longest message or body of a client that is not admitted yet: enough for a `connect`, too little for many such

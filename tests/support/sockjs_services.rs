@@ -93,7 +93,7 @@ pub async fn host(port: u16, response_bytes: usize) -> Services {
     let address = listener.local_addr().expect("it is bound");
     let (tasks, stop) = (Tasks::here(), CancellationToken::new());
     let usual = Settings { response_bytes, client_url: "/lib/sockjs.js".into(), ..Settings::default() };
-    let go_away = Close { code: 3000, reason: "Go away!" };
+    let go_away = Close::new(3000, "Go away!");
     let services = [
         ("/echo", usual.clone(), None),
         ("/disabled_websocket_echo", Settings { websocket: false, ..usual.clone() }, None),

@@ -34,25 +34,22 @@ use hyper::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use super::websocket::{self, Framing};
-use super::{Carrier, Close};
+use super::{Carrier, Close, NO_CODE};
 use crate::http::origin::{Origin, Origins};
 use crate::http::request::query;
 use crate::http::{self, Request, Response};
 use crate::wire::Text;
-use crate::wire::socketio::{Handshake, Version, open};
+use crate::wire::socketio::{BYE, Handshake, Version, open};
 use client::Client;
 pub use endpoint::{End, Endpoint, Outgoing};
 pub use settings::Settings;
 use socket::SocketEnd;
 
-/// Not a code: the close frame has none. What a client sees as 1005.
-pub(super) const NO_CODE: u16 = 1005;
-
 /// The end of a WebSocket whose client may come back.
-const FOR_NOW: Close = Close { code: NO_CODE, reason: "closed" };
+const FOR_NOW: Close = Close::new(NO_CODE, "closed");
 
 /// The end of one whose client may not.
-pub(super) const FOR_GOOD: Close = Close { code: NO_CODE, reason: "closed for good" };
+const FOR_GOOD: Close = Close { last_words: Some(BYE), ..FOR_NOW };
 
 /// A Socket.IO service below one path.
 pub struct Service<E> {

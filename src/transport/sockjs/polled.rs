@@ -23,11 +23,11 @@ use crate::wire::Text;
 pub(super) const BODIES: usize = 4;
 
 /// What clients are told at a stop, if the application has nothing to say.
-const RESTART: Close = Close { code: 1012, reason: "service restart" };
+const RESTART: Close = Close::new(1012, "service restart");
 /// What they are told if it has ended without a word.
-const NORMAL: Close = Close { code: 1000, reason: "Normal closure" };
+const NORMAL: Close = Close::new(1000, "Normal closure");
 /// What another receiver is told when one was cut off.
-const INTERRUPTED: Close = Close { code: 1002, reason: "Connection interrupted" };
+const INTERRUPTED: Close = Close::new(1002, "Connection interrupted");
 
 /// A polled session.
 pub(super) struct PolledSession<E> {

@@ -16,7 +16,7 @@ use crate::http::{self, Response};
 use crate::transport::{Close, Endpoint};
 
 /// What a second receiver is told.
-const ANOTHER: Close = Close { code: 2010, reason: "Another connection still open" };
+const ANOTHER: Close = Close::new(2010, "Another connection still open");
 
 /// How long a second receiver waits for the end of the first: a client that cuts one off and comes
 /// again at once may be here before the cut has been seen.

@@ -13,7 +13,7 @@ use crate::http::Body;
 use crate::transport::{Close, Form};
 use crate::wire::{Text, sockjs};
 
-const GO_AWAY: Close = Close { code: 3000, reason: "Go away!" };
+const GO_AWAY: Close = Close::new(3000, "Go away!");
 
 /// What the test holds of an application.
 #[derive(Default)]

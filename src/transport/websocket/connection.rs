@@ -98,8 +98,8 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
 
     fn silence(&self) -> Close {
         match self.framing {
-            Framing::Raw | Framing::EngineIo => Close { code: 4005, reason: "no sign of life" },
-            Framing::SockJs => Close { code: 3000, reason: "No response from heartbeat" },
+            Framing::Raw | Framing::EngineIo => Close::new(4005, "no sign of life"),
+            Framing::SockJs => Close::new(3000, "No response from heartbeat"),
         }
     }
 
@@ -224,8 +224,8 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
 
 fn close_of(violation: Violation) -> Close {
     match violation {
-        Violation::Protocol => Close { code: 1002, reason: "protocol error" },
-        Violation::NotUtf8 => Close { code: 1007, reason: "text is not UTF-8" },
+        Violation::Protocol => Close::new(1002, "protocol error"),
+        Violation::NotUtf8 => Close::new(1007, "text is not UTF-8"),
         Violation::TooLong => super::TOO_BIG,
     }
 }

@@ -20,7 +20,7 @@ pub use handshake::{is_upgrade, refusal};
 use meter::Meter;
 use socket::Socket;
 
-use super::{Close, Endpoint, Form, UNADMITTED_BYTES, socketio};
+use super::{Close, Endpoint, Form, NO_CODE, UNADMITTED_BYTES};
 use crate::http::{Request, Response};
 use crate::wire::websocket::{self as wire, Opcode, Reader};
 use crate::wire::{Text, sockjs};
@@ -29,9 +29,9 @@ use crate::wire::{Text, sockjs};
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// What SockJS closes a framed WebSocket with when a text is no array of strings.
-const BROKEN_FRAMING: Close = Close { code: 3000, reason: "Broken framing." };
+const BROKEN_FRAMING: Close = Close::new(3000, "Broken framing.");
 
-const TOO_BIG: Close = Close { code: 1009, reason: "message too big" };
+const TOO_BIG: Close = Close::new(1009, "message too big");
 
 /// What the frames mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Framing {
     /// SockJS: `o`, `a[…]` and `c[…]` from the server, arrays of strings from the client.
     SockJs,
     /// A text message is an Engine.IO packet; it has its own heartbeat. Ends without a code but for
-    /// the reasons of this layer, after [`crate::wire::socketio::BYE`] if the client is not to come back.
+    /// the reasons of this layer.
     EngineIo,
 }
 
@@ -71,16 +71,16 @@ impl Framing {
     /// The last frames of a connection that the server ends.
     fn goodbye(self, close: Close) -> Vec<u8> {
         let mut frames = Vec::new();
-        let Close { mut code, mut reason } = close;
+        let Close { mut code, mut reason, last_words } = close;
         if self == Self::SockJs && close != BROKEN_FRAMING {
             wire::frame(Opcode::Text, sockjs::close(code, reason).as_bytes(), &mut frames);
             (code, reason) = (1000, "Normal closure");
         }
-        if close == socketio::FOR_GOOD {
-            wire::frame(Opcode::Text, crate::wire::socketio::BYE.as_bytes(), &mut frames);
+        if let Some(message) = last_words {
+            wire::frame(Opcode::Text, message.as_bytes(), &mut frames);
         }
-        match close.code {
-            socketio::NO_CODE => wire::frame(Opcode::Close, &[], &mut frames),
+        match code {
+            NO_CODE => wire::frame(Opcode::Close, &[], &mut frames),
             _ => wire::close(code, reason, &mut frames),
         }
         frames
