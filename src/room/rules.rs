@@ -143,8 +143,8 @@ impl<W> Rooms<W> {
         }
     }
 
-    /// Answers a message that is no packet at all, such as bytes that are no text.
-    pub fn refuse(&mut self, who: PeerId, reason: &str, wake: Wake<W>) {
+    /// Answers a message that does nothing.
+    fn refuse(&mut self, who: PeerId, reason: &str, wake: Wake<W>) {
         let Some(peer) = self.peers.get(&who) else { return };
         let text = match &peer.membership {
             Some(membership) => {

@@ -24,7 +24,6 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use crate::tasks::{Tasks, Threads};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +33,7 @@ use crate::http::Response;
 use crate::http::origin::Origins;
 use crate::metrics::{Limited, Metrics};
 use crate::room::{self, Admission, DisconnectReason, PeerId, Rooms};
+use crate::tasks::{Tasks, Threads};
 use crate::transport::{Carrier, socketio, sockjs};
 use connection::{Attached, Connection, Left};
 use gate::{Gate, Place};

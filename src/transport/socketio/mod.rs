@@ -29,7 +29,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::tasks::Tasks;
 use hyper::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +37,7 @@ use super::{Carrier, Close, NO_CODE};
 use crate::http::origin::{Origin, Origins};
 use crate::http::request::query;
 use crate::http::{self, Request, Response};
+use crate::tasks::Tasks;
 use crate::wire::Text;
 use crate::wire::socketio::{BYE, Handshake, Version, open};
 use client::Client;

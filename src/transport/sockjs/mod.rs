@@ -16,7 +16,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::tasks::Tasks;
 use hyper::header::{ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, StatusCode};
 use tokio::sync::Semaphore;
@@ -27,6 +26,7 @@ use super::{Carrier, Endpoint};
 use crate::http::origin::{Origin, Origins};
 use crate::http::request::query;
 use crate::http::{self, Budget, Request, Response};
+use crate::tasks::Tasks;
 use crate::wire::sockjs::{Polled, Route, callback};
 use clothes::Clothes;
 use headers::{cache, cors, no_cache, sticky};

@@ -8,7 +8,6 @@ mod socket;
 
 use std::time::Duration;
 
-use crate::tasks::Tasks;
 use hyper::upgrade::Parts;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,6 +21,7 @@ use socket::Socket;
 
 use super::{Close, Endpoint, Form, NO_CODE, UNADMITTED_BYTES};
 use crate::http::{Request, Response};
+use crate::tasks::Tasks;
 use crate::wire::websocket::{self as wire, Opcode, Reader};
 use crate::wire::{Text, sockjs};
 
