@@ -20,6 +20,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Wrong keys are forgotten when this long has passed without one.
 const FORGET: Duration = Duration::from_secs(600);
 
+/// How long between two looks for those that may be forgotten, when there are as many as are remembered.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+
 /// How many addresses are remembered before those long silent are dropped.
 const REMEMBERED: usize = 10_000;
 
@@ -36,6 +39,8 @@ pub struct Gate {
     /// With so many addresses, those without a connection are looked through.
     crowded: AtomicUsize,
     failures: DashMap<IpAddr, Failures>,
+    /// When those who failed long ago were looked for last.
+    swept: Mutex<Option<Instant>>,
 }
 
 /// Of an address; kept also without a connection while its pace tells of what was sent, or whoever
@@ -78,6 +83,7 @@ impl Gate {
             connections: DashMap::new(),
             crowded: REMEMBERED.into(),
             failures: DashMap::new(),
+            swept: Mutex::default(),
         })
     }
 
@@ -122,10 +128,19 @@ impl Gate {
         wait.checked_sub(now.saturating_duration_since(failures.last)).filter(|left| !left.is_zero())
     }
 
+    /// Forgets those who failed long ago. All are looked at, so once a second at most.
+    fn sweep(&self, now: Instant) {
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEEP_PAUSE) {
+            *swept = Some(now);
+            self.failures.retain(|_, failures| now.saturating_duration_since(failures.last) < LONGEST_WAIT);
+        }
+    }
+
     /// Counts a wrong key.
     pub fn failed(&self, address: IpAddr, now: Instant) {
         if self.failures.len() >= REMEMBERED {
-            self.failures.retain(|_, failures| now.saturating_duration_since(failures.last) < LONGEST_WAIT);
+            self.sweep(now);
         }
         let address = Self::counted(address);
         if self.failures.len() >= REMEMBERED && !self.failures.contains_key(&address) {
@@ -186,6 +201,21 @@ mod tests {
         }
         assert!(gate.enter(HERE).is_some());
         assert!(gate.connections.len() < REMEMBERED);
+    }
+
+    #[test]
+    fn those_who_failed_long_ago_make_room() {
+        let gate = Gate::new(&Limits { failed_keys: 1, ..Limits::default() });
+        let start = Instant::now();
+        let late = start + LONGEST_WAIT + SWEEP_PAUSE;
+        for number in 0..REMEMBERED as u32 {
+            gate.failed(IpAddr::from(number.to_be_bytes()), start);
+        }
+        gate.failed(HERE, start);
+        assert!(gate.brake(HERE, start).is_none(), "there is no room for it");
+        gate.failed(HERE, late);
+        assert!(gate.brake(HERE, late).is_some());
+        assert_eq!(gate.failures.len(), 1);
     }
 
     #[test]
