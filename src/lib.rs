@@ -25,6 +25,7 @@ pub mod assets;
 pub mod config;
 pub mod http;
 pub mod metrics;
+pub mod private;
 pub mod random;
 pub mod tasks;
 pub mod tls;

@@ -1,5 +1,5 @@
 //! Imports point one way: main → app, cli → web → control → manager → session → {transport, room} →
-//! wire; config, metrics, http, tls, tasks, random and assets are leaves that any layer may use. A small check over the source.
+//! wire; config, metrics, http, tls, tasks, private, random and assets are leaves that any layer may use. A small check over the source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("room", &["wire"]),
     ("transport", &["wire", "http", "tasks", "random"]),
     ("session", &["transport", "room", "wire", "config", "metrics", "http", "assets", "tasks", "random"]),
-    ("manager", &["session", "room", "wire", "config", "http", "tasks"]),
-    ("control", &["manager", "session", "wire", "config", "http", "tls", "tasks"]),
+    ("manager", &["session", "room", "wire", "config", "http", "tasks", "private"]),
+    ("control", &["manager", "session", "wire", "config", "http", "tls", "tasks", "private"]),
     ("web", &["control", "manager", "session", "wire", "config", "http", "assets"]),
     ("app", &["web", "control", "manager", "session", "config", "metrics", "http", "tls", "tasks"]),
     ("cli", &["app", "control", "session", "wire", "config", "http", "tls"]),
@@ -20,6 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("http", &["tls", "tasks"]),
     ("tasks", &[]),
     ("random", &[]),
+    ("private", &[]),
     ("tls", &["config"]),
     ("assets", &["http"]),
 ];

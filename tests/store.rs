@@ -21,8 +21,9 @@ use std::path::{Path, PathBuf};
 use binary::Binary;
 use bystanders::Bystanders;
 use hyper::Method;
+use redb::ReadableTable;
 use remote::Remote;
-use serde_json::json;
+use serde_json::{Value, json};
 use server::{open, send};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_viderehab");
@@ -117,6 +118,53 @@ async fn a_foreign_or_a_spoiled_store() {
     fs::remove_file(data.file()).unwrap();
     fs::create_dir(data.0.join("viderehab.redb")).unwrap();
     is_refused(&data, "a directory");
+}
+
+/// A record of an earlier version lacks what came later; one that nobody wrote is told by the file and the session.
+#[tokio::test]
+async fn an_older_and_a_spoiled_record() {
+    let data = Data::new("record");
+    let id = data.with_a_session().await;
+    let change = |change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        let transaction = redb::Database::open(data.file()).unwrap().begin_write().unwrap();
+        let mut table = transaction.open_table(redb::TableDefinition::<i64, &[u8]>::new("sessions")).unwrap();
+        let record = table.get(id).unwrap().expect("the session's").value().to_vec();
+        table.insert(id, change(record).as_slice()).unwrap();
+        drop(table);
+        transaction.commit().unwrap();
+    };
+    change(&|record| {
+        let mut record: Value = serde_json::from_slice(&record).unwrap();
+        let run = record["run"].as_object_mut().expect("it runs");
+        for later in ["creator_gone", "unserved"] {
+            assert!(run.remove(later).is_some(), "{later}");
+        }
+        serde_json::to_vec(&record).unwrap()
+    });
+    let binary = data.start(Path::new(PROGRAM)).expect("what it lacks has a meaning");
+    assert_eq!(Remote::of(&binary).metric("viderehab_sessions").await, 1);
+    binary.signal("TERM");
+    drop(binary);
+    change(&|record| record[..record.len() / 2].to_vec());
+    let said = data.start(Path::new(PROGRAM)).err().expect("it is not read");
+    let named = format!("server.data_dir: {}: the record of session {id} cannot be read", data.file().display());
+    assert!(said.contains(&named) && !said.contains("panicked"), "{said}");
+}
+
+/// What an operator made beforehand is closed to others, since keys are in it.
+#[tokio::test]
+async fn secrets_are_for_their_owner_alone() {
+    let data = Data::new("private");
+    data.with_a_session().await;
+    let files = [data.file(), data.0.join("admin_token")];
+    fs::write(&files[1], "").unwrap();
+    for file in &files {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let _binary = data.start(Path::new(PROGRAM)).unwrap();
+    for file in &files {
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
 }
 
 /// Root may write what is read-only, unless that right is taken from it.

@@ -1,7 +1,6 @@
 //! The admin token: made at first start, kept beside the store, asked for by RPC, API and dashboard.
 
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use hyper::header::AUTHORIZATION;
@@ -12,6 +11,7 @@ use subtle::ConstantTimeEq;
 use crate::config::Config;
 use crate::http::origin::{Origin, Origins};
 use crate::http::request::cookie;
+use crate::private;
 use crate::session::keys::Key;
 
 /// The dashboard's cookie.
@@ -91,11 +91,7 @@ pub fn known_token(config: &Config) -> Option<String> {
 
 /// The kept token; a fresh one on first use, readable by its owner alone.
 fn kept(path: &Path) -> io::Result<String> {
-    if let Some(directory) = path.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    }
-    let mut file =
-        std::fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
+    let mut file = private::open(path)?;
     let mut token = String::new();
     file.read_to_string(&mut token)?;
     if token.trim().is_empty() {

@@ -8,6 +8,7 @@ use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::record::Record;
+use crate::private;
 use crate::session::seats::KeptSeat;
 
 /// Session id → [`Record`] as JSON.
@@ -43,8 +44,10 @@ pub enum StoreError {
         problem: redb::Error,
     },
     /// A record is not what this program writes.
-    #[error("the store's record of session {id} cannot be read: {error}")]
+    #[error("server.data_dir: {path}: the record of session {id} cannot be read: {error}")]
     Record {
+        /// The file.
+        path: String,
         /// Which.
         id: i64,
         /// What was wrong.
@@ -69,7 +72,7 @@ impl Store {
     pub fn open(directory: &str) -> Result<Self, StoreError> {
         let file = (!directory.is_empty()).then(|| Path::new(directory).join(FILE));
         if let Some(path) = &file {
-            private_file(path).map_err(|error| not_opened(path, &error))?;
+            private::open(path).map_err(|error| not_opened(path, &error))?;
         }
         let store = Self { file, database: Arc::default() };
         // So that reading finds the table even before the first session.
@@ -92,10 +95,15 @@ impl Store {
             drop(database);
             *place = self.database().ok();
         }
-        done.map_err(|problem| {
-            let path = self.file.as_deref().unwrap_or(Path::new("memory"));
-            StoreError::Database { path: path.display().to_string(), problem }
-        })
+        done.map_err(|problem| StoreError::Database { path: self.path(), problem })
+    }
+
+    fn path(&self) -> String {
+        self.file.as_deref().unwrap_or(Path::new("memory")).display().to_string()
+    }
+
+    fn decode(&self, id: i64, bytes: &[u8]) -> Result<Record, StoreError> {
+        serde_json::from_slice(bytes).map_err(|error| StoreError::Record { path: self.path(), id, error })
     }
 
     fn database(&self) -> Result<Database, StoreError> {
@@ -178,7 +186,7 @@ impl Store {
             let table = database.begin_read()?.open_table(SESSIONS)?;
             Ok(table.get(id)?.map(|bytes| bytes.value().to_vec()))
         })?;
-        found.map(|bytes| decode(id, &bytes)).transpose()
+        found.map(|bytes| self.decode(id, &bytes)).transpose()
     }
 
     /// All records of sessions that run, by id, and the highest id there is.
@@ -192,7 +200,7 @@ impl Store {
             for entry in table.iter()? {
                 let (id, bytes) = entry?;
                 last = id.value();
-                match decode(last, bytes.value()) {
+                match self.decode(last, bytes.value()) {
                     Ok(record) if record.run.is_none() => {}
                     Ok(record) => running.push(record),
                     Err(error) => return Ok(Err(error)),
@@ -205,18 +213,4 @@ impl Store {
 
 fn not_opened(path: &Path, problem: &dyn std::fmt::Display) -> StoreError {
     StoreError::Open { path: path.display().to_string(), problem: problem.to_string() }
-}
-
-fn decode(id: i64, bytes: &[u8]) -> Result<Record, StoreError> {
-    serde_json::from_slice(bytes).map_err(|error| StoreError::Record { id, error })
-}
-
-/// Makes the directory and the file for their owner alone, since keys are in it.
-fn private_file(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    if let Some(directory) = path.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    }
-    std::fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
-    Ok(())
 }
