@@ -221,6 +221,36 @@ async fn requests_that_make_no_sense_are_answered_or_dropped() {
     server.app.stop().await;
 }
 
+/// A connection that is kept for a next request and closed for its silence is no broken one.
+#[tokio::test]
+async fn who_asks_no_more_has_broken_nothing() {
+    let mut settings = config();
+    settings.limits.handshake_secs = 1;
+    let server = start(settings).await;
+    let broken = async || {
+        let metrics = server.get("/metrics").await.text();
+        let line = metrics.lines().find(|line| line.starts_with("viderehab_broken_connections_total ")).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let ends = async |sent: &[u8]| {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(sent).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = tokio::time::timeout(SOON, stream.read_to_end(&mut answer)).await.expect("the server closes it");
+        answer
+    };
+    assert!(ends(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.starts_with(b"HTTP/1.1 200"));
+    assert!(ends(b"GET /heal").await.is_empty());
+    // The second is counted when its connection is let go of, which may be a little later.
+    let since = Instant::now();
+    while broken().await == 0 {
+        assert!(since.elapsed() < SOON);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(broken().await, 1);
+    server.app.stop().await;
+}
+
 #[tokio::test]
 async fn a_peer_that_stops_reading_is_closed_and_costs_the_others_nothing() {
     let mut settings = config();

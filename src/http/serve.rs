@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::tasks::Tasks;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::{Request, Response};
+use crate::tasks::Tasks;
 use crate::tls::Tls;
 
 /// What the headers of a request may take, in bytes and in number.
@@ -139,7 +140,9 @@ where
     H: Fn(Request, SocketAddr) -> A,
     A: Future<Output = Response>,
 {
+    let has_asked = AtomicBool::new(false);
     let service = service_fn(|request| {
+        has_asked.store(true, Ordering::Relaxed);
         let answer = handle(request, peer);
         async { Ok::<_, Infallible>(answer.await) }
     });
@@ -152,7 +155,11 @@ where
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        end = connection.as_mut() => end.is_ok(),
+        end = connection.as_mut() => match end {
+            Ok(()) => true,
+            // Browsers and proxies keep a connection for later, until it is closed for its silence.
+            Err(error) => error.is_timeout() && has_asked.load(Ordering::Relaxed),
+        },
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let _ = tokio::time::timeout(DRAIN_TIME, connection).await;
