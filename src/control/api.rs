@@ -36,12 +36,11 @@ pub fn answer(manager: &Manager, request: &Request, path: &str) -> Response {
         return http::method_not_allowed("GET, HEAD");
     }
     let all = manager.registry().all();
-    let mut running = all.iter().filter_map(shown);
     if id.is_empty() || id == "/" {
-        return http::json(StatusCode::OK, &All { sessions: running.collect() });
+        return http::json(StatusCode::OK, &All { sessions: all.iter().filter_map(shown).collect() });
     }
     let wanted = id[1..].parse::<i64>().ok();
-    match running.find(|shown| Some(shown.session.id_session) == wanted) {
+    match all.iter().find(|listed| Some(listed.record.session.id_session) == wanted).and_then(shown) {
         Some(shown) => http::json(StatusCode::OK, &shown),
         None => error(StatusCode::NOT_FOUND, "No matching session"),
     }

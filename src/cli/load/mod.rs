@@ -66,10 +66,21 @@ pub async fn run(config: &Config, load: Load) -> ExitCode {
     }
 }
 
-async fn drive(config: &Config, load: &Load) -> Result<(), String> {
-    if load.sessions == 0 || load.members < 2 {
-        return Err("a session has at least two members, and there is at least one".to_owned());
+impl Load {
+    /// For how long, if all of it makes sense.
+    fn time(&self) -> Result<Duration, String> {
+        if self.sessions == 0 || self.members < 2 {
+            return Err("a session has at least two members, and there is at least one".to_owned());
+        }
+        if self.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
+            return Err("--rate: a number of packets a second, more than none".to_owned());
+        }
+        Duration::try_from_secs_f64(self.time).map_err(|error| format!("--time: {error}"))
     }
+}
+
+async fn drive(config: &Config, load: &Load) -> Result<(), String> {
+    let time = load.time()?;
     let limits = &config.limits;
     if limits.packets_per_second > 0 || limits.bytes_per_second > 0 || limits.connections_per_address > 0 {
         eprintln!(
@@ -80,16 +91,20 @@ async fn drive(config: &Config, load: &Load) -> Result<(), String> {
     let client = Client::with_known_token(config)?;
     let mut started = Vec::new();
     let outcome = match start(config, &mut client.open().await?, load.sessions, &mut started).await {
-        Ok(()) => figures(load, &started).await,
+        Ok(()) => figures(load, time, &started).await,
         Err(problem) => Err(problem),
     };
     // A new connection: the server has given up the first for its silence.
     let (mut calls, since) = (client.open().await?, Instant::now());
+    let mut stopped = Ok(());
     for session in &started {
         let stop = json!({"session_manage": {"action": "stop", "id_session": session.id}});
-        calls.post("/rpc/session_manage", &stop).await?;
+        // Whatever becomes of one, the others are not to be left running.
+        let reply = calls.post("/rpc/session_manage", &stop).await.map(drop);
+        stopped = stopped.and(reply.map_err(|problem| format!("session {} was not stopped: {problem}", session.id)));
     }
     outcome?;
+    stopped?;
     println!("stopped    {} sessions, {} each", started.len(), millis(since.elapsed() / started.len() as u32));
     Ok(())
 }
@@ -125,7 +140,7 @@ pub fn meeting(config: &Config, reply: &Value) -> Option<Meeting> {
 }
 
 /// Has the peers join and speak, and prints how that went.
-async fn figures(load: &Load, started: &[Started]) -> Result<(), String> {
+async fn figures(load: &Load, time: Duration, started: &[Started]) -> Result<(), String> {
     let mut starts: Vec<Duration> = started.iter().map(|session| session.took).collect();
     starts.sort_unstable();
     let share = |share: f64| starts[((starts.len() - 1) as f64 * share) as usize];
@@ -133,7 +148,6 @@ async fn figures(load: &Load, started: &[Started]) -> Result<(), String> {
 
     let meetings: Vec<Meeting> = started.iter().map(|session| session.meeting.clone()).collect();
     let pace = load.rate.map_or(Pace::Window(load.window), Pace::Rate);
-    let time = Duration::from_secs_f64(load.time);
     let work = Work { bytes: load.bytes, pace, speakers: load.speakers, time };
     let (members, process) = (load.members, load.process);
     // It waits by a poller of its own.
@@ -174,4 +188,27 @@ fn speak(meetings: &[Meeting], members: usize, work: &Work, process: Option<u32>
 
 fn millis(time: Duration) -> String {
     format!("{:.3} ms", time.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_told_before_a_session_is_started() {
+        let load = |time, rate| Load {
+            sessions: 1,
+            members: 2,
+            speakers: 0,
+            bytes: 200,
+            window: 1,
+            rate,
+            time,
+            process: None,
+        };
+        assert_eq!(load(0.5, Some(20.0)).time(), Ok(Duration::from_millis(500)));
+        for (time, rate, key) in [(-1.0, None, "--time"), (f64::NAN, None, "--time"), (1.0, Some(0.0), "--rate")] {
+            assert!(load(time, rate).time().unwrap_err().starts_with(key));
+        }
+    }
 }
