@@ -57,17 +57,10 @@ impl Registry {
 
     /// A session has ended. It is found until its port is free: whoever polls it has still to be told.
     pub(super) fn forget(&self, session: Arc<Session>) {
-        let by_port = self.by_port.clone();
-        let forget = move |session: &Arc<Session>| {
-            by_port.remove_if(&session.port, |_, listed| Arc::ptr_eq(listed, session));
-        };
-        match session.is_released() {
-            true => forget(&session),
-            false => drop(tokio::spawn(async move {
-                session.port_released().await;
-                forget(&session);
-            })),
-        }
+        let (by_port, of) = (self.by_port.clone(), session.clone());
+        session.when_released(move || {
+            by_port.remove_if(&of.port, |_, listed| Arc::ptr_eq(listed, &of));
+        });
     }
 
     pub(super) fn remove(&self, id: i64) {

@@ -59,6 +59,18 @@ impl Session {
         self.released.is_cancelled()
     }
 
+    /// Does something once it is: at once, or in a task of the session.
+    pub fn when_released(&self, then: impl FnOnce() + Send + 'static) {
+        if self.is_released() {
+            return then();
+        }
+        let released = self.released.clone();
+        self.tasks.spawn(async move {
+            released.cancelled().await;
+            then();
+        });
+    }
+
     /// Completes when all tasks of an ended session have ended.
     pub async fn gone(&self) {
         self.tasks.wait().await;
