@@ -7,7 +7,7 @@ pub mod origin;
 pub mod request;
 pub mod serve;
 
-use std::convert::Infallible;
+use std::io;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -19,8 +19,8 @@ use serde::Serialize;
 
 pub use body::{BODY_TIME, BodyError, Budget, HeldBody, read_body};
 
-/// The body of every answer.
-pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+/// The body of every answer. One that fails is cut off, with its connection.
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// An answer.
 pub type Response = hyper::Response<Body>;
 /// A request whose body has not been read yet.
@@ -28,7 +28,7 @@ pub type Request = hyper::Request<Incoming>;
 
 /// A whole body.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).boxed_unsync()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// An answer without a body or a Content-Type.

@@ -89,10 +89,7 @@ async fn serve(folder: &Path, request: hyper::Request<http::Body>) -> Response {
     head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=0"));
     head.headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // A file that breaks off while it is read ends the body early, which Content-Length tells.
-    match body.collect().await {
-        Ok(whole) => Response::from_parts(head, http::full(whole.to_bytes())),
-        Err(_) => not_found(),
-    }
+    Response::from_parts(head, body.boxed_unsync())
 }
 
 /// Whether a part of the path begins with a dot: such files are nobody's business, and `..` is not
@@ -144,6 +141,25 @@ mod tests {
     fn the_port_is_filled_in_and_nothing_else() {
         assert_eq!(filled("a <%= teraplus_port %> b <%=teraplus_port%>", "8081/4"), "a 8081/4 b 8081/4");
         assert_eq!(filled("a <%= other %> <%= teraplus_port", "8081/4"), "a <%= other %> <%= teraplus_port");
+    }
+
+    /// Whoever fetches slowly has no copy of the whole file waiting here.
+    #[tokio::test]
+    async fn a_file_is_read_as_it_is_sent() {
+        let folder = std::env::temp_dir().join(format!("viderehab-site-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let length = 1 << 20;
+        std::fs::write(folder.join("long.js"), "x".repeat(length)).unwrap();
+        let request = hyper::Request::builder().uri("/long.js").body(http::full("")).unwrap();
+        let mut response = serve(&folder, request).await;
+        assert_eq!(response.headers()["content-length"], length.to_string());
+        let (mut parts, mut read) = (0, 0);
+        while let Some(part) = response.body_mut().frame().await {
+            parts += 1;
+            read += part.unwrap().into_data().unwrap().len();
+        }
+        assert!(read == length && parts >= 8, "{read} in {parts}");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The body of a receiver's answer.
 
-use std::convert::Infallible;
+use std::io;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -39,7 +39,7 @@ impl<E: Endpoint> Answer<E> {
     pub(super) fn into_body(self) -> Body {
         let chunks = stream::unfold(self, |mut answer| async {
             let chunk = answer.chunk().await?;
-            Some((Ok::<_, Infallible>(BodyFrame::data(Bytes::from(chunk))), answer))
+            Some((Ok::<_, io::Error>(BodyFrame::data(Bytes::from(chunk))), answer))
         });
         StreamBody::new(chunks).boxed_unsync()
     }
