@@ -357,6 +357,38 @@ async fn acknowledged_sessions_come_back_after_a_restart() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+/// A start that was refused started nothing, in this run and in the next.
+#[tokio::test]
+async fn a_start_that_was_refused_stays_refused() {
+    let directory = std::env::temp_dir().join(format!("viderehab-refused-{}", std::process::id()));
+    let mut settings = config();
+    settings.server.data_dir = directory.display().to_string();
+    let server = start(settings.clone()).await;
+    let stopped = server.session().await.id();
+    server.manage(json!({"action": "stop", "id_session": stopped})).await;
+    server.app.stop().await;
+    let mut broken = settings.clone();
+    broken.webrtc.executable = "/nowhere/engine".to_owned();
+    let server = start(broken).await;
+    for id in [0, stopped] {
+        let (status, reply) = server
+            .manage(
+                json!({"action": "start", "id_session": id, "session_users": ["ann"], "session_participants": ["bob"]}),
+            )
+            .await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{reply}");
+    }
+    server.app.stop().await;
+    let server = start(settings).await;
+    let metrics = server.get("/metrics").await.text();
+    assert!(metrics.contains("viderehab_sessions 0\n"), "{metrics}");
+    let (status, _) = server.manage(json!({"action": "stop", "id_session": stopped})).await;
+    assert_ne!(status, StatusCode::OK, "it does not run");
+    server.started(json!({"action": "start", "id_session": stopped})).await;
+    server.app.stop().await;
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
 /// Nobody is there right after a restart, which is not the creator's doing.
 #[tokio::test]
 async fn a_restart_is_no_reason_to_miss_the_creator() {

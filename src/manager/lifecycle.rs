@@ -150,6 +150,7 @@ impl Lifecycle {
             }
         }
         let (lease, listener) = self.port().await?;
+        let before = (start.id_session != 0).then(|| Arc::new(record.clone()));
         record.begin(lease.port, self.shared_key());
         record.event(event_type::START, None);
         let record = Arc::new(record);
@@ -157,10 +158,23 @@ impl Lifecycle {
         self.next_id = self.next_id.max(id + 1);
         let port = Port::Bound(lease, listener);
         let number = port.number();
-        self.serve(record.clone(), port, Vec::new())?;
+        if let Err(error) = self.serve(record.clone(), port, Vec::new()) {
+            self.take_back(id, before).await;
+            return Err(error);
+        }
         self.shared.metrics.session_started();
         tracing::info!(session = id, port = number, "session started");
         Ok(Reply { status: "started", session: record.shown(&self.base, true) })
+    }
+
+    /// A session that was written as running does not run: the store has what was there before, or nothing of it.
+    pub(super) async fn take_back(&mut self, id: i64, before: Option<Arc<Record>>) {
+        let taken_back = match before {
+            Some(record) => self.ledger.keep(record).await,
+            None => self.ledger.remove(id).await,
+        };
+        // It is owed, and in the log.
+        let _ = taken_back;
     }
 
     /// The sessions that a start ends: an earlier run of its own, and the one of the same owner.

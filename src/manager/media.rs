@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::select_all;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -99,10 +99,10 @@ impl Lifecycle {
         tracing::info!(session = held.record.session.id_session, port, "session ended");
     }
 
-    /// Takes a port of the pool; where none is free, one that is about to come back.
+    /// Takes a port of the pool; where none is free, the first that comes back of those that are about to, within two seconds.
     pub(super) async fn port(&mut self) -> Result<(Lease, TcpListener), ActionError> {
-        if self.pool.free_count() == 0 {
-            join_all(self.leaving.iter().map(|session| session.port_released())).await;
+        if self.pool.free_count() == 0 && !self.leaving.is_empty() {
+            select_all(self.leaving.iter().map(|session| Box::pin(session.port_released()))).await;
         }
         self.leaving.retain(|session| !session.is_released());
         self.pool.take().ok_or(ActionError::NoPort)
@@ -119,10 +119,14 @@ impl Lifecycle {
             self.end_media(other).await?;
         }
         let (lease, listener) = self.port().await?;
+        let before = self.held.get(id).map(|held| held.record.clone());
         record.begin(lease.port, self.shared_key());
         let record = Arc::new(record);
         self.ledger.put(record.clone()).await?;
-        self.serve(record.clone(), Port::Bound(lease, listener), Vec::new())?;
+        if let Err(error) = self.serve(record.clone(), Port::Bound(lease, listener), Vec::new()) {
+            self.take_back(id, before).await;
+            return Err(error);
+        }
         self.shared.metrics.session_started();
         tracing::info!(session = id, port = record.run.as_ref().expect("it has begun").port, "session started");
         Ok(record)
