@@ -200,5 +200,5 @@ async fn names_that_look_like_something_else() {
     bob.say(packet("connect", &megabyte, "main", json!(""))).await;
     assert_eq!(bob.closed().await, 1009);
     assert!(is_over(raw(scene.address, format!("GET /{megabyte} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await));
-    scene.end(&["viderehab_packets_total{verdict=\"applied\"}"]).await;
+    scene.end(&["viderehab_refusals_total{status=\"404\"}"]).await;
 }

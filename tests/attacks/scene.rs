@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::binary::Binary;
 use super::bystanders::Bystanders;
-use super::remote::Remote;
+use super::remote::{Remote, value_of};
 use super::server::Started;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_viderehab");
@@ -56,6 +56,8 @@ pub struct Scene {
     pub key: String,
     home: Started,
     binary: Binary,
+    /// Before the attack.
+    metrics: String,
     memory: u64,
     watch: Watch,
 }
@@ -117,8 +119,8 @@ impl Scene {
         let session = remote.session().await;
         let (address, key) = (session.address(), session.role_key("users"));
         let watch = Watch::begin(remote.session().await, binary.id()).await;
-        let memory = memory(binary.id());
-        Self { remote, bystanders, session, address, key, home, binary, memory, watch }
+        let (memory, metrics) = (memory(binary.id()), remote.metrics().await);
+        Self { remote, bystanders, session, address, key, home, binary, metrics, memory, watch }
     }
 
     /// The program ends as a service manager ends it, and is started again: all was well until then, and the bystanders
@@ -131,8 +133,8 @@ impl Scene {
         let remote = Remote::of(&binary);
         let bystanders = Bystanders::meet(&home).await;
         let watch = Watch::begin(watch.session, binary.id()).await;
-        let memory = memory(binary.id());
-        Self { remote, bystanders, session, address, key, home, binary, memory, watch }
+        let (memory, metrics) = (memory(binary.id()), remote.metrics().await);
+        Self { remote, bystanders, session, address, key, home, binary, metrics, memory, watch }
     }
 
     /// The processor time that the program has used.
@@ -155,11 +157,13 @@ impl Scene {
     }
 
     /// The attack is over: the program lives, the bystanders talk, memory is bounded, the log is short, and
-    /// each of these metrics has moved.
+    /// each of these metrics has moved since the scene began, or the program was started again. They are to be metrics
+    /// that nothing but the attack moves.
     pub async fn end(mut self, metrics: &[&str]) {
         self.is_well().await;
         for metric in metrics {
-            assert!(self.remote.metric(metric).await > 0, "{metric} has not moved");
+            let before = value_of(metric, &self.metrics);
+            assert!(self.remote.metric(metric).await > before, "{metric} has not moved");
         }
         let log = self.log();
         let lines = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).count();

@@ -69,13 +69,22 @@ impl Remote {
 
     /// A metric's value, 0 if it is not there.
     pub async fn metric(&self, name: &str) -> u64 {
-        let text = self.ask(Method::GET, "/metrics", String::new()).await.text();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.map_or(0, |value| value.parse().unwrap())
+        value_of(name, &self.metrics().await)
+    }
+
+    /// All metrics, as they are told.
+    pub async fn metrics(&self) -> String {
+        self.ask(Method::GET, "/metrics", String::new()).await.text()
     }
 
     async fn ask(&self, method: Method, path: &str, body: String) -> Answer {
         let headers = [("authorization", &*self.bearer), ("content-type", "application/json")];
         send(self.address, method, path, &headers, body).await
     }
+}
+
+/// A metric's value among these, 0 if it is not there.
+pub fn value_of(name: &str, metrics: &str) -> u64 {
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().unwrap())
 }
