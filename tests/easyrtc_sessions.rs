@@ -1,5 +1,7 @@
 //! What EasyRTC never had, guarded sockets, and what an OpenTera site has, pages of its own.
 
+#[path = "support/easyrtc_clients.rs"]
+mod easyrtc_clients;
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod server;
@@ -7,6 +9,7 @@ mod server;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use easyrtc_clients::{AUTH, connect, enter, path, text};
 use futures_util::{SinkExt, StreamExt};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -16,22 +19,6 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 /// How soon whoever is put out is out.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// The path of a session's Socket.IO.
-fn path(session: &Started, query: &str) -> String {
-    format!("/websocket/{}/?{query}", session.address().port())
-}
-
-/// The next text, `None` when the server has closed.
-async fn text(peer: &mut Peer) -> Option<String> {
-    loop {
-        match tokio::time::timeout(SOON, peer.socket.next()).await.expect("something in time") {
-            Some(Ok(Message::Text(text))) => return Some(text.to_string()),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-            Some(Ok(_)) => {}
-        }
-    }
-}
-
 /// What comes until the server closes.
 async fn rest(peer: &mut Peer) -> Vec<String> {
     let mut all = Vec::new();
@@ -39,19 +26,6 @@ async fn rest(peer: &mut Peer) -> Vec<String> {
         all.push(text);
     }
     all
-}
-
-/// A client of Engine.IO 3 that has its easyrtcid.
-async fn enter(session: &Started, key: &str) -> (Peer, String) {
-    let path = path(session, &format!("EIO=3&transport=websocket&key={key}"));
-    let mut peer = open(session.address(), &path).await.expect("the key opens the socket");
-    assert!(text(&mut peer).await.unwrap().starts_with("0{"));
-    assert_eq!(text(&mut peer).await.unwrap(), "40");
-    let auth = json!({"msgType": "authenticate", "msgData": {"apiVersion": "1", "applicationName": "OpenTera"}});
-    peer.say(format!("420[\"easyrtcAuth\",{auth}]")).await;
-    let token = text(&mut peer).await.unwrap();
-    let token: Value = serde_json::from_str(token.strip_prefix("430").expect("the acknowledgement")).unwrap();
-    (peer, token[0]["msgData"]["easyrtcid"].as_str().expect("a name").to_owned())
 }
 
 /// A client of Engine.IO 3 by polling, whose poll is answered when something comes; its path.
@@ -73,16 +47,6 @@ async fn status(opened: Result<Peer, Error>) -> u16 {
     }
 }
 
-/// What a client of Engine.IO 4 is answered on its CONNECT with this payload.
-async fn connect(session: &Started, payload: &str) -> (Peer, String) {
-    let path = path(session, "EIO=4&transport=websocket");
-    let mut peer = open(session.address(), &path).await.expect("Engine.IO 4 may bring its key later");
-    assert!(text(&mut peer).await.unwrap().starts_with("0{"));
-    peer.say(format!("40{payload}")).await;
-    let answer = text(&mut peer).await.expect("an answer");
-    (peer, answer)
-}
-
 #[tokio::test]
 async fn without_a_key_nothing_is_seen() {
     let server = start(config()).await;
@@ -102,8 +66,7 @@ async fn without_a_key_nothing_is_seen() {
         let (mut peer, answer) = connect(&session, payload).await;
         assert!(answer.starts_with("44{"), "{payload}: {answer}");
         // It is no member, whatever it says.
-        let auth = json!({"msgType": "authenticate", "msgData": {"apiVersion": "1"}});
-        let _ = peer.socket.send(Message::text(format!("420[\"easyrtcAuth\",{auth}]"))).await;
+        let _ = peer.socket.send(Message::text(format!("420{AUTH}"))).await;
         assert_eq!(rest(&mut peer).await, [""; 0], "{payload}");
     }
     ann.hears_nothing().await;
@@ -217,9 +180,8 @@ async fn who_does_not_fetch_is_ended_and_the_others_are_told_last_that_it_is_gon
     let news = text(&mut ann).await.unwrap();
     let id = news.split("\"updateClient\":{\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     // Each token waits to be fetched, and tells the others of the client once more.
-    let auth = json!({"msgType": "authenticate", "msgData": {"apiVersion": "1", "applicationName": "OpenTera"}});
     for number in 1..100 {
-        let packet = format!("42{number}[\"easyrtcAuth\",{auth}]");
+        let packet = format!("42{number}{AUTH}");
         if send(session.address(), Method::POST, &polls, &[], packet).await.status != StatusCode::OK {
             break;
         }
@@ -301,8 +263,7 @@ async fn enter_by_polling(session: &Started, version: u8, key: &str) -> String {
         post(polls.clone(), "40".to_owned()).await;
     }
     assert!(get(polls.clone()).await.contains("40"));
-    let auth = json!({"msgType": "authenticate", "msgData": {"apiVersion": "1", "applicationName": "OpenTera"}});
-    post(polls.clone(), format!("420[\"easyrtcAuth\",{auth}]")).await;
+    post(polls.clone(), format!("420{AUTH}")).await;
     assert!(get(polls.clone()).await.contains("\"msgType\":\"token\""));
     polls
 }
