@@ -161,7 +161,6 @@ async fn bodies_that_are_dripped_to_just_under_every_cap() {
 async fn headers_that_take_long_to_read() {
     let mut scene = Scene::begin("").await;
     let head = upgrade_head(&scene);
-    let before = scene.processor_time();
     for long in [
         " ".repeat(12_000),
         "a,".repeat(6_000),
@@ -181,14 +180,7 @@ async fn headers_that_take_long_to_read() {
     for _ in 0..20 {
         all.push(TcpStream::connect(scene.address).await.unwrap());
     }
-    let bytes = format!("{head}X: {}", "y".repeat(8_000));
-    for byte in bytes.as_bytes().chunks(1) {
-        for stream in &mut all {
-            let _ = stream.write_all(byte).await;
-        }
-    }
-    let used = scene.processor_time() - before;
-    assert!(used < Duration::from_secs(20), "{used:?} for what 20 connections dripped, in a debug build");
+    scene.drip(&mut all, format!("{head}X: {}", "y".repeat(14_000)).as_bytes()).await;
     let answer = raw(scene.address, format!("{head}X: {}\r\n\r\n", "y".repeat(65_536)).as_bytes()).await;
     assert!(answer.contains(" 431 "), "{answer}");
     let answer = raw(scene.address, format!("{head}{}\r\n", "X: y\r\n".repeat(2_000)).as_bytes()).await;

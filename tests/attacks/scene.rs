@@ -36,6 +36,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 const TIMES: u32 = 20;
 const PATIENCE: Duration = Duration::from_millis(150);
 
+/// How many bytes at the beginning and at the end are sent one by one by [`Scene::drip`].
+const DRIPPED: usize = 300;
+
 /// The headers of a WebSocket's handshake.
 pub const UPGRADE: [(&str, &str); 4] = [
     ("upgrade", "websocket"),
@@ -148,6 +151,35 @@ impl Scene {
     /// The processor time that the program has used.
     pub fn processor_time(&self) -> Duration {
         processor_time(self.binary.id())
+    }
+
+    /// Sends these bytes on several connections, those at the beginning and at the end one by one, each of which is a read
+    /// of its own as far as that can be had: at the end they cost as at the beginning, whatever came before them.
+    pub async fn drip(&self, streams: &mut [TcpStream], bytes: &[u8]) {
+        let (first, rest) = bytes.split_at(DRIPPED);
+        let (middle, last) = rest.split_at(rest.len() - DRIPPED);
+        let begun = self.drip_all(streams, first).await;
+        for stream in &mut *streams {
+            stream.write_all(middle).await.expect("it is read");
+        }
+        settle(self.binary.id()).await;
+        let ended = self.drip_all(streams, last).await;
+        assert!(ended < 3 * begun, "at the beginning {begun:?} of the processor, at the end {ended:?}");
+    }
+
+    /// The processor time that it takes to read what is sent one by one.
+    async fn drip_all(&self, streams: &mut [TcpStream], bytes: &[u8]) -> Duration {
+        let before = self.processor_time();
+        for stream in &*streams {
+            stream.set_nodelay(true).unwrap();
+        }
+        for byte in bytes {
+            for stream in &mut *streams {
+                stream.write_all(&[*byte]).await.expect("it is read");
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.processor_time() - before
     }
 
     /// Waits until the log says this.
