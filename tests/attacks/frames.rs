@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use super::scene::{Scene, close_code, frame, upgraded};
-use super::server::open;
+use super::scene::{SOON, Scene, close_code, frame, upgraded};
+use super::server::{open, packet};
 use super::sockets;
 
 /// engine.io (CVE-2022-21676): right after the upgrade, on every carrier.
@@ -138,6 +139,11 @@ async fn socketio_packets_that_no_client_sends() {
     scene.end(&["viderehab_disconnects_total{reason=\"gone\"}"]).await;
 }
 
+/// What a flooding connection may cost of the processor while it floods for [`FLOOD`], in a debug build: a tenth of that
+/// time is usual, and all of it what it costs to read whatever comes.
+const FLOOD: Duration = Duration::from_millis(700);
+const FLOODED: Duration = Duration::from_millis(250);
+
 /// ws (CVE-2026-48779), and floods of all kinds.
 #[tokio::test]
 async fn frames_without_end() {
@@ -157,7 +163,7 @@ async fn frames_without_end() {
             let (since, before) = (Instant::now(), scene.processor_time());
             let mut sent = 0;
             // It reads nothing of what comes back.
-            while since.elapsed() < Duration::from_millis(700) && sent < 60_000_000 {
+            while since.elapsed() < FLOOD && sent < 60_000_000 {
                 match tokio::time::timeout(Duration::from_millis(100), stream.write(&many)).await {
                     Ok(Ok(written)) => sent += written,
                     Ok(Err(_)) => break,
@@ -165,9 +171,68 @@ async fn frames_without_end() {
                 }
             }
             let used = scene.processor_time() - before;
-            assert!(used < Duration::from_millis(550), "{name} at {path:.20}: {used:?} of the processor, {sent} bytes");
+            assert!(used < FLOODED, "{name} at {path:.20}: {used:?} of the processor, {sent} bytes");
             scene.bystanders.go_on().await;
         }
     }
     scene.end(&["viderehab_limited_total{limit=\"connection_rate\"}"]).await;
+}
+
+/// ws (CVE-2026-48779): frames that are good and bad, and one that is as long as it may be, in writes of one byte.
+#[tokio::test]
+async fn writes_of_one_byte() {
+    let mut scene = Scene::begin("[limits]\npackets_per_second = 0\nbytes_per_second = 0\n").await;
+    let connect = packet("connect", "E", "main", json!(""));
+    let array = json!([connect]).to_string();
+    // Each with the end of its answer.
+    let good = [(&*connect, r#""true"}"#), (&*connect, r#""true"}"#), (&*array, r#"\"true\"}"]"#), ("40", r#""}"#)];
+    for (path, (good, answer)) in sockets(&scene).iter().zip(good) {
+        for (name, bad, code) in [
+            ("reserved bits", frame(0xf1, b"x"), 1002),
+            ("an opcode that is none", frame(0x83, b"x"), 1002),
+            ("not masked", b"\x81\x01x".to_vec(), 1002),
+            ("too long", [&[0x81, 0xff], &(1_u64 << 40).to_be_bytes()[..], &[0; 4]].concat(), 1009),
+        ] {
+            let mut stream = upgraded(scene.address, path).await;
+            one_by_one(&mut stream, &[frame(0x81, good.as_bytes()), frame(0x89, b"Hello")].concat()).await;
+            hears(&mut stream, &[answer.as_bytes(), PONG]).await;
+            one_by_one(&mut stream, &bad).await;
+            // As above.
+            let code = if path.starts_with("/echo/000/") { 1000 } else { code };
+            assert_eq!(close_code(&mut stream).await, Some(code), "{name} at {path:.20}");
+        }
+        let mut streams = Vec::new();
+        for _ in 0..20 {
+            streams.push(upgraded(scene.address, path).await);
+        }
+        scene.drip(&mut streams, &frame(0x01, &[b'x'; 60_000])).await;
+        // It is an unfinished message, and no more.
+        streams[0].write_all(&frame(0x89, b"Hello")).await.unwrap();
+        hears(&mut streams[0], &[PONG]).await;
+        scene.bystanders.go_on().await;
+    }
+    scene.end(&["viderehab_disconnects_total{reason=\"gone\"}"]).await;
+}
+
+/// What `Hello` in a ping is answered by.
+const PONG: &[u8] = b"\x8a\x05Hello";
+
+/// Reads on until all of these have come.
+async fn hears(stream: &mut TcpStream, parts: &[&[u8]]) {
+    let mut came = Vec::new();
+    let has = |came: &[u8], part: &[u8]| came.windows(part.len()).any(|bytes| bytes == part);
+    while !parts.iter().all(|part| has(&came, part)) {
+        let read = tokio::time::timeout(SOON, stream.read_buf(&mut came)).await;
+        let so_far = String::from_utf8_lossy(&came);
+        assert!(matches!(read, Ok(Ok(1..))), "{so_far}: {read:?}");
+    }
+}
+
+async fn one_by_one(stream: &mut TcpStream, bytes: &[u8]) {
+    stream.set_nodelay(true).unwrap();
+    for byte in bytes {
+        stream.write_all(&[*byte]).await.expect("it is read until it is broken");
+        // So that each is a read of its own, as far as that can be had.
+        tokio::task::yield_now().await;
+    }
 }
