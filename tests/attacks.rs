@@ -10,10 +10,14 @@ mod binary;
 mod bystanders;
 #[path = "support/disk.rs"]
 mod disk;
+#[path = "support/easyrtc_clients.rs"]
+mod easyrtc_clients;
 #[path = "attacks/frames.rs"]
 mod frames;
 #[path = "attacks/full_disk.rs"]
 mod full_disk;
+#[path = "attacks/guesses.rs"]
+mod guesses;
 #[path = "attacks/http.rs"]
 mod http;
 #[path = "attacks/identities.rs"]

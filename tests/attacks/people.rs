@@ -54,53 +54,6 @@ async fn what_a_participant_may_not() {
     scene.end(&["viderehab_packets_total{verdict=\"refused\"}"]).await;
 }
 
-/// Guessable ids (CVE-2017-16031). Whatever opens something is 22 letters and digits of the system's random source.
-#[tokio::test]
-async fn ids_that_are_guessed() {
-    let mut scene = Scene::begin("[limits]\npeers = 0\n").await;
-    let (mut keys, mut tokens, mut sids) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..40 {
-        let session = scene.remote.session().await;
-        keys.extend(["ann", "bob"].map(|who| session.key(who)));
-        keys.extend(["users", "participants", "devices"].map(|role| session.role_key(role)));
-        for _ in 0..2 {
-            let mut peer = session.open(&session.role_key("users")).await;
-            peer.say(json!({"Header": {"Event": "resume"}, "Payload": {}}).to_string()).await;
-            tokens.push(peer.hear().await["Payload"]["token"].as_str().unwrap().to_owned());
-        }
-        for _ in 0..2 {
-            let path = format!("/websocket/{}/?EIO=3&transport=polling", session.address().port());
-            let path = format!("{path}&key={}", session.role_key("users"));
-            let greeting = send(session.address(), Method::GET, &path, &[], String::new()).await.text();
-            sids.push(greeting.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned());
-        }
-        scene.bystanders.go_on().await;
-        scene.remote.stop(session.id()).await;
-    }
-    for (what, length, mut all) in [("keys", 22, keys), ("resume tokens", 22, tokens), ("sids", 20, sids)] {
-        let count = all.len();
-        assert!(
-            all.iter().all(|one| one.len() == length && one.bytes().all(|byte| byte.is_ascii_alphanumeric())),
-            "{what}"
-        );
-        let letters: Vec<u8> = all.iter().flat_map(|one| one.bytes()).collect();
-        // Twenty-eight of each of 62 at least: far more or less of one is no chance.
-        let expected = letters.len() / 62;
-        for letter in (b'0'..=b'9').chain(b'a'..=b'z').chain(b'A'..=b'Z') {
-            let found = letters.iter().filter(|other| **other == letter).count();
-            assert!((expected / 4..expected * 3).contains(&found), "{what}: {found} times {}", char::from(letter));
-        }
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), count, "{what}: no two are the same");
-        let alike =
-            |one: &str, other: &str| one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
-        assert!(all.windows(2).all(|pair| alike(&pair[0], &pair[1]) < 6), "{what}: no two begin alike");
-    }
-    // A peer's number is no secret, and opens nothing: it is in no address and in no packet that is obeyed.
-    scene.end(&["viderehab_disconnects_total{reason=\"gone\"}"]).await;
-}
-
 /// From a proxy on this machine what it adds last is what counts.
 #[tokio::test]
 async fn a_forged_forwarding_header() {
