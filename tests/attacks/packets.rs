@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use hyper::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::easyrtc_clients::enter;
 use super::scene::{Scene, close_code, frame, upgraded};
-use super::server::{open, packet};
+use super::server::{open, packet, send};
 use super::sockets;
 
 /// A packet of null, of an empty object, of a prototype's name (signal-server of peerjs and others).
@@ -49,7 +51,8 @@ async fn packets_that_are_none() {
     scene.end(&["viderehab_packets_total{verdict=\"refused\"}"]).await;
 }
 
-/// A peer that stops reading, while its room speaks on: it is ended, and nothing is kept for it.
+/// A peer that stops reading, while its room speaks on: it is ended, and nothing is kept for it. By a WebSocket of either
+/// kind, by a stream of SockJS, and by EasyRTC's socket.
 #[tokio::test]
 async fn a_peer_that_stops_reading() {
     let mut scene = Scene::begin("[limits]\npackets_per_second = 0\nbytes_per_second = 0\n").await;
@@ -59,17 +62,31 @@ async fn a_peer_that_stops_reading() {
         stream.write_all(&frame(0x81, packet("connect", "E", "main", json!("")).as_bytes())).await.unwrap();
         deaf.push(stream);
     }
+    let mut stream = TcpStream::connect(scene.address).await.unwrap();
+    let path = |end: &str| format!("/echo/000/deaf/{end}?key={}", scene.key);
+    let opening = format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", path("xhr_streaming"));
+    stream.write_all(opening.as_bytes()).await.unwrap();
+    // It is open: what follows would not be taken before.
+    stream.readable().await.unwrap();
+    let connect = json!([packet("connect", "F", "main", json!(""))]).to_string();
+    assert_eq!(send(scene.address, Method::POST, &path("xhr_send"), &[], connect).await.status, 204);
+    deaf.push(stream);
+    let (socket, _) = enter(&scene.session, &scene.key).await;
+    let (mut speaker, _) = enter(&scene.session, &scene.key).await;
     let mut ann = scene.session.open(&scene.key).await;
     ann.join("A", "main").await;
     let payload = "x".repeat(60_000);
+    let letter = json!({"msgType": "x", "targetRoom": "default", "msgData": payload});
     let since = Instant::now();
-    while scene.remote.metric("viderehab_disconnects_total{reason=\"too_slow\"}").await < 2 {
+    while scene.remote.metric("viderehab_disconnects_total{reason=\"too_slow\"}").await < 4 {
         for _ in 0..20 {
             ann.say(packet("broadcast", "A", "main", json!(payload))).await;
+            speaker.say(format!("421[\"easyrtcMsg\",{letter}]")).await;
         }
         scene.bystanders.go_on().await;
         assert!(since.elapsed() < Duration::from_secs(30), "they are ended");
     }
+    drop((deaf, socket));
     scene.end(&["viderehab_disconnects_total{reason=\"too_slow\"}"]).await;
 }
 
