@@ -3,6 +3,7 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
+use super::easyrtc_clients::connect;
 use super::scene::{Scene, UPGRADE, status};
 use super::server::{Peer, packet, send};
 
@@ -65,6 +66,9 @@ async fn is_kept_out(scene: &Scene, key: &str, when: &str) {
         headers.push(("cookie", &cookie));
         assert_eq!(status(address, &method, &path, &headers).await, 401, "{path} by a cookie {when}");
     }
+    // Engine.IO 4 lets everybody open a socket, and asks then.
+    let (_, answer) = connect(&scene.session, &json!({"key": key}).to_string()).await;
+    assert!(answer.starts_with("44{"), "by CONNECT {when}: {answer}");
     for page in ["users", "participants"] {
         let text = send(scene.address, Method::GET, &format!("/{page}?key={key}"), &[], String::new()).await.text();
         assert!(!text.contains("assets/call/main.js"), "{page} {when}");
