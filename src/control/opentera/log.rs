@@ -58,8 +58,8 @@ impl<S: Subscriber> Layer<S> for Forward {
             Level::WARN => WARNING,
             _ => return,
         };
-        // What the server itself refused is in its own log.
-        if event.metadata().target() == super::server::TOLD {
+        // What the server itself refused is in its own log; that Redis takes no line would be one more.
+        if [super::server::TOLD, super::redis::REFUSED].contains(&event.metadata().target()) {
             return;
         }
         let service = SERVICE.lock().unwrap_or_else(PoisonError::into_inner).upgrade();

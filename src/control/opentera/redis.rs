@@ -1,6 +1,7 @@
 //! The way to OpenTera's Redis and back: what is published and logged, in order; what is read; what
 //! is subscribed to. Each has a connection of its own, made again whenever it is lost.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 
 /// Log entries that may wait while Redis is away; more are dropped, since they stand in our own log.
 const WAITING_LOGS: usize = 10_000;
+
+/// Where log lines come from that are not handed on to Redis, since they tell that it takes none.
+pub(super) const REFUSED: &str = concat!(module_path!(), "::refused");
 
 /// The connections.
 pub struct Redis {
@@ -144,6 +148,9 @@ impl Outbox {
     /// so that it finds nothing doubled when it goes on.
     pub async fn send_all(mut self) {
         let mut connection = None;
+        // What Redis refused when it was last given it: told once until it takes it again, since each line that tells of
+        // it could be refused as well.
+        let mut refused = BTreeSet::new();
         while let Some(next) = self.outgoing.recv().await {
             let command = next.command();
             loop {
@@ -152,10 +159,15 @@ impl Outbox {
                     none => none.insert(self.connected().await),
                 };
                 match command.query_async::<()>(made).await {
-                    Ok(()) => break,
+                    Ok(()) => {
+                        refused.remove(next.kind());
+                        break;
+                    }
                     Err(error) if is_lost(&error) => connection = None,
                     Err(error) => {
-                        tracing::warn!(%error, "Redis refuses what is published");
+                        if refused.insert(next.kind()) {
+                            tracing::warn!(target: REFUSED, %error, what = next.kind(), "Redis refuses what it is given");
+                        }
                         break;
                     }
                 }
@@ -176,6 +188,14 @@ impl Outbox {
 }
 
 impl Outgoing {
+    /// What Redis may take or refuse, whatever becomes of the others.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Publish { .. } => "PUBLISH",
+            Self::Push { list, .. } => list,
+        }
+    }
+
     fn command(&self) -> Cmd {
         let mut command;
         match self {

@@ -1,0 +1,103 @@
+//! What goes into OpenTera's lists of logs, and what does not: the log of the process is handed on, so each test has it alone.
+
+#[path = "support/server.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod server;
+#[path = "support/tera.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod tera;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use server::{QUIET, Server, config};
+use tera::{Redis, Rest, with_opentera};
+use tokio::sync::{Mutex, MutexGuard};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use viderehab::control::opentera::log::Forward;
+
+const WARNINGS: &str = "log.warning";
+
+/// A service that is alone in the process, and what it runs on.
+struct Site {
+    redis: Redis,
+    _rest: Rest,
+    server: Server,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Site {
+    async fn start() -> Self {
+        static ALONE: Mutex<()> = Mutex::const_new(());
+        let alone = ALONE.lock().await;
+        let (redis, rest) = (Redis::start().await, Rest::start().await);
+        redis.server_starts("the first key of the server 1234").await;
+        let server = server::start(with_opentera(config(), &redis, &rest)).await;
+        while server.get("/readyz").await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self { redis, _rest: rest, server, _alone: alone }
+    }
+
+    /// How many lines Redis was given, taken or not, once no more come.
+    async fn pushed(&self) -> usize {
+        let mut before = None;
+        for _ in 0..20 {
+            let text: String = self.redis.ask(&["INFO", "commandstats"]).await;
+            let pushed =
+                text.split_once("cmdstat_rpush:calls=").map_or("0", |(_, rest)| rest.split_once(',').unwrap().0);
+            let now = pushed.parse().unwrap();
+            if before.replace(now) == Some(now) {
+                return now;
+            }
+            tokio::time::sleep(QUIET).await;
+        }
+        panic!("lines go out and out");
+    }
+
+    async fn length(&self, list: &str) -> usize {
+        self.redis.ask(&["LLEN", list]).await
+    }
+}
+
+/// Counts what the process's log tells of Redis.
+#[derive(Clone, Default)]
+struct Told(Arc<AtomicUsize>);
+
+impl<S: Subscriber> Layer<S> for Told {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if *event.metadata().level() == Level::WARN && event.metadata().target().contains("opentera::redis") {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A Redis without memory, or that is read only: it answers, and takes no line.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn that_redis_takes_no_line_is_told_once_and_not_to_redis() {
+    let told = Told::default();
+    let _log = tracing_subscriber::registry().with(Forward).with(told.clone()).set_default();
+    let site = Site::start().await;
+    let begin = site.pushed().await;
+    for outage in 1..=2 {
+        site.redis.ask::<()>(&["SET", WARNINGS, "no list"]).await;
+        let before = site.pushed().await;
+        for _ in 0..3 {
+            tracing::warn!("we degraded");
+            // Other lines are taken meanwhile, and are no end of the outage.
+            tracing::error!("somebody must act");
+        }
+        assert_eq!(site.pushed().await, before + 6, "nothing but what was said, {begin} before");
+        assert_eq!(told.0.load(Ordering::Relaxed), outage);
+        site.redis.ask::<()>(&["DEL", WARNINGS]).await;
+        tracing::warn!("and go on");
+        site.pushed().await;
+        assert_eq!(site.length(WARNINGS).await, 1);
+    }
+    site.server.app.stop().await;
+}
