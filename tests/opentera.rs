@@ -1,6 +1,17 @@
 //! The service of an OpenTera server, when all is well and when something is away: Redis, the REST
 //! API, the creator, or we ourselves. The Redis is real; the REST API is a stand-in that fails when told.
 
+#[path = "support/binary.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod binary;
+#[path = "support/disk.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod disk;
+#[path = "opentera/full_disk.rs"]
+mod full_disk;
+#[path = "support/machine.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod machine;
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod server;
@@ -67,8 +78,7 @@ impl Site {
     }
 
     async fn presence(&self, uuid: &str, kind: i32) {
-        let event = UserEvent { user_uuid: uuid.to_owned(), r#type: kind, user_fullname: String::new() };
-        self.redis.publish(PRESENCES, &tera_event(PRESENCES, 1.0e9, &event)).await;
+        presence(&self.redis, uuid, kind).await;
     }
 
     /// The ids of the sessions that are served.
@@ -100,6 +110,12 @@ impl Site {
         }
         panic!("the server still believes that {} are in progress", self.rest.in_progress());
     }
+}
+
+/// A user comes (1) or goes (2).
+async fn presence(redis: &Redis, uuid: &str, kind: i32) {
+    let event = UserEvent { user_uuid: uuid.to_owned(), r#type: kind, user_fullname: String::new() };
+    redis.publish(PRESENCES, &tera_event(PRESENCES, 1.0e9, &event)).await;
 }
 
 fn start(creator: i64) -> Value {

@@ -74,7 +74,7 @@ fn status_of_failure(failure: &Failure) -> StatusCode {
         Failure::NothingToStop | Failure::NoSession => StatusCode::NOT_FOUND,
         Failure::CreatorRefused => StatusCode::CONFLICT,
         Failure::NoPort | Failure::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Failure::Refused(_) => StatusCode::BAD_GATEWAY,
+        Failure::StopNotNoted | Failure::Refused(_) => StatusCode::BAD_GATEWAY,
     }
 }
 

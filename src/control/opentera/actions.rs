@@ -99,10 +99,9 @@ impl OpenTera {
     /// Ends a session. Its media end first, whatever the server then says; a server that cannot note
     /// the end is asked again at the next stop.
     pub(super) async fn stop(self: &Arc<Self>, id: i64) -> Result<Value, Failure> {
-        let kept = self.manager.end_media(id).await;
-        let record = kept.map_err(|error| not_there(&error, Failure::NothingToStop))?;
+        let record = self.done(id, self.manager.end_media(id).await, Failure::NothingToStop)?;
         if self.note(id, event_type::STOP, None).await.is_none() {
-            return Err(Failure::Refused("Cannot create STOP session event".to_owned()));
+            return Err(Failure::StopNotNoted);
         }
         let started = record.run.as_ref().map_or(0, |run| run.started);
         let ran = (jiff::Timestamp::now().as_second() - started).max(0);
@@ -122,6 +121,20 @@ impl OpenTera {
         }
         let failed = || Failure::Refused("Error stopping session - check server logs".to_owned());
         updated.map(|session| json!({"status": "stopped", "session": session})).ok_or_else(failed)
+    }
+
+    /// The session after a step that ends something. It has ended also where the disk did not take it, which gets it
+    /// later; so everybody is told as if it had.
+    pub(super) fn done(
+        &self,
+        id: i64,
+        step: Result<Arc<Record>, ActionError>,
+        otherwise: Failure,
+    ) -> Result<Arc<Record>, Failure> {
+        match step {
+            Err(ActionError::Store(_)) => self.record(id),
+            step => step.map_err(|error| not_there(&error, otherwise)),
+        }
     }
 
     /// Tells the server later that a session is over: it is, and everybody else knows.

@@ -74,6 +74,8 @@ pub enum Failure {
     CreatorRefused,
     /// No port is free, or the engine cannot be started.
     NoPort,
+    /// The OpenTera server could not note that a session ends. It runs no more, and is to be stopped once more.
+    StopNotNoted,
     /// The OpenTera server did not do its part; the text of the error.
     Refused(String),
     /// Not now: the server is starting or stopping.
@@ -87,6 +89,7 @@ impl std::fmt::Display for Failure {
             Self::NothingToStop => "No matching session to stop",
             Self::CreatorRefused => "Creator refused to join session - session ended",
             Self::NoPort => "Cannot create process",
+            Self::StopNotNoted => "Cannot create STOP session event",
             Self::Refused(text) => text,
             Self::Unavailable => "the service is not connected to its OpenTera server",
         })

@@ -48,7 +48,7 @@ impl OpenTera {
         let leaving = |role| lists.of(role).unwrap_or_default().to_vec();
         let out = lists.clone();
         let record = self
-            .change(id, move |record| {
+            .put_out(id, move |record| {
                 for role in Role::ALL {
                     out.of(role).unwrap_or_default().iter().for_each(|uuid| record.take_out(role, uuid));
                 }
@@ -92,7 +92,7 @@ impl OpenTera {
                 return Err(Failure::CreatorRefused);
             }
             let out = uuid.clone();
-            record = self.change(id, move |record| record.take_out(role, &out)).await?;
+            record = self.put_out(id, move |record| record.take_out(role, &out)).await?;
             let text = format!("{} {uuid}", role.title());
             if self.note(id, event_type::JOIN_REFUSED, Some(text)).await.is_none() {
                 return Err(Failure::Refused("Cannot create refused session event".to_owned()));
@@ -110,6 +110,14 @@ impl OpenTera {
     async fn change(&self, id: i64, change: impl FnOnce(&mut Record) + Send + 'static) -> Result<Arc<Record>, Failure> {
         let changed = self.manager.change(id, change).await;
         changed.map_err(|error| not_there(&error, Failure::NoSession))
+    }
+
+    async fn put_out(
+        &self,
+        id: i64,
+        change: impl FnOnce(&mut Record) + Send + 'static,
+    ) -> Result<Arc<Record>, Failure> {
+        self.done(id, self.manager.change(id, change).await, Failure::NoSession)
     }
 }
 
