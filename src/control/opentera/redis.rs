@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::config::Redis as Settings;
 
-/// How long connecting, or the answer to a question, may take.
+/// How long connecting may take, or a question with all that it waits for.
 const TIME: Duration = Duration::from_secs(5);
 
 /// The pause before connecting again: at first, and at most, doubled in between.
@@ -106,6 +106,11 @@ impl Redis {
     /// # Errors
     /// Redis is away, or says no.
     pub async fn ask<T: redis::FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
+        // Around the whole, since all who ask wait for one connection to be made: none longer than the others.
+        tokio::time::timeout(TIME, self.answer(command)).await.map_err(|_| timed_out())?
+    }
+
+    async fn answer<T: redis::FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
         let mut connection = self.asking().await?;
         let answer = command.query_async(&mut connection).await;
         if answer.as_ref().is_err_and(is_lost) {
@@ -132,8 +137,12 @@ impl Redis {
     /// Redis is away, or says no.
     pub async fn subscriber(&self) -> Result<PubSub, RedisError> {
         let connecting = tokio::time::timeout(TIME, self.client.get_async_pubsub()).await;
-        connecting.map_err(|_| RedisError::from(io::Error::from(io::ErrorKind::TimedOut)))?
+        connecting.map_err(|_| timed_out())?
     }
+}
+
+fn timed_out() -> RedisError {
+    io::Error::from(io::ErrorKind::TimedOut).into()
 }
 
 async fn connect(client: &Client, answers_within: Option<Duration>) -> Result<MultiplexedConnection, RedisError> {
@@ -243,5 +252,25 @@ impl Pause {
     /// Whether anything was waited for.
     pub fn was_long(&self) -> bool {
         self.told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::join_all;
+    use tokio::time::Instant;
+
+    /// Who asks later does not wait for those before to give up, one after the other.
+    #[tokio::test(start_paused = true)]
+    async fn a_redis_that_says_nothing_is_waited_for_once() {
+        let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = Settings { port: mute.local_addr().unwrap().port(), ..Settings::default() };
+        let (redis, _outbox) = Redis::new(&settings).unwrap();
+        let begin = Instant::now();
+        let command = Cmd::get("anything");
+        let answers = join_all((0..4).map(|_| redis.ask::<Option<String>>(&command))).await;
+        assert!(answers.iter().all(Result::is_err));
+        assert!(begin.elapsed() <= TIME + Duration::from_millis(100), "{:?}", begin.elapsed());
     }
 }
