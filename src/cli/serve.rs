@@ -34,7 +34,11 @@ const FIRST_DESCRIPTOR: i32 = 3;
 /// Runs the server. `file`: where the configuration was read from.
 pub fn run(runtime: Runtime, config: Config, file: Option<&Path>) -> ExitCode {
     match runtime.block_on(serve(config, file)) {
-        Outcome::Exit(code) => code,
+        Outcome::Exit(code) => {
+            // What still waits for a disk or a name server would else be waited for, without end.
+            runtime.shutdown_background();
+            code
+        }
         Outcome::Upgrade(successor) => {
             // Its threads must not be there when descriptors change hands under them.
             runtime.shutdown_timeout(SHUTDOWN_TIME);
@@ -67,20 +71,33 @@ async fn serve(config: Config, file: Option<&Path>) -> Outcome {
     match until_over(&app, &config, file, upgrades, &mut signals).await {
         Over::Stop(signal) => {
             tracing::info!(signal, "stopping");
-            tokio::select! {
-                () = app.stop() => {}
-                second = signals.stop() => tracing::warn!(signal = second, "stopping at once"),
-            }
-            Outcome::Exit(ExitCode::SUCCESS)
+            stopped(app.stop(), &mut signals).await
         }
         Over::Upgrade(binary) => {
             tracing::info!(binary = %binary.display(), "upgrading");
             // Where the system chose the port, the next run is to have the same.
             let address = (config.server.listen.port() == 0).then(|| app.address());
-            let (listeners, lasting) = app.hand_over().await;
-            Outcome::Upgrade(Successor { binary, address, listeners, lasting, upgrades: hello.upgrades + 1 })
+            let mut handing_over = std::pin::pin!(app.hand_over());
+            let signal = tokio::select! {
+                (listeners, lasting) = &mut handing_over => {
+                    let upgrades = hello.upgrades + 1;
+                    return Outcome::Upgrade(Successor { binary, address, listeners, lasting, upgrades });
+                }
+                signal = signals.stop() => signal,
+            };
+            tracing::info!(signal, "stopping, and not upgrading");
+            stopped(async { drop(handing_over.await) }, &mut signals).await
         }
     }
+}
+
+/// Waits until all has stopped, or for a second signal.
+async fn stopped(stopping: impl Future<Output = ()>, signals: &mut Signals) -> Outcome {
+    tokio::select! {
+        () = stopping => {}
+        second = signals.stop() => tracing::warn!(signal = second, "stopping at once"),
+    }
+    Outcome::Exit(ExitCode::SUCCESS)
 }
 
 /// Takes as many descriptors as the system would give: each connection needs one, and the usual limit is meant for

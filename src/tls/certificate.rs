@@ -60,7 +60,9 @@ impl Certificate {
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
             let certificate = self.clone();
-            if let Err(error) = tokio::task::spawn_blocking(move || certificate.look()).await {
+            let looking = tokio::task::spawn_blocking(move || certificate.look());
+            // Their disk may hang for longer than we live.
+            if let Some(Err(error)) = stop.run_until_cancelled(looking).await {
                 tracing::error!(%error, "looking at the certificate's files failed");
             }
         }
