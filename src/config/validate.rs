@@ -10,6 +10,9 @@ const TOKEN_CHARACTERS: usize = 16;
 /// The least `message_bytes`: below it not even a candidate passes.
 const LEAST_MESSAGE_BYTES: usize = 1024;
 
+/// The most that any `_secs` may be: a year, which the clocks can count on from now.
+const MOST_SECS: u64 = 365 * 24 * 60 * 60;
+
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let (server, webrtc, limits) = (&config.server, &config.webrtc, &config.limits);
     let url = &server.public_url;
@@ -88,7 +91,24 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     ];
     let wrong = checks.into_iter().find(|(fine, ..)| !fine);
     wrong.map_or(Ok(()), |(_, key, problem)| Err(ConfigError::Value { key, problem }))?;
+    seconds(config)?;
     config.opentera.as_ref().map_or(Ok(()), opentera)
+}
+
+fn seconds(config: &Config) -> Result<(), ConfigError> {
+    let (sessions, limits) = (&config.sessions, &config.limits);
+    let all = [
+        (config.webrtc.turn.as_ref().map_or(0, |turn| turn.ttl_secs), "webrtc.turn.ttl_secs"),
+        (sessions.creator_grace_secs, "sessions.creator_grace_secs"),
+        (sessions.resume_grace_secs, "sessions.resume_grace_secs"),
+        (limits.handshake_secs, "limits.handshake_secs"),
+        (limits.keyless_secs, "limits.keyless_secs"),
+        (limits.heartbeat_secs, "limits.heartbeat_secs"),
+    ];
+    let wrong = all.into_iter().find(|(secs, _)| *secs > MOST_SECS);
+    wrong.map_or(Ok(()), |(_, key)| {
+        Err(ConfigError::Value { key, problem: format!("must be at most {MOST_SECS}, which is a year") })
+    })
 }
 
 fn opentera(opentera: &OpenTera) -> Result<(), ConfigError> {
