@@ -21,6 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use viderehab::control::opentera::log::Forward;
 
 const WARNINGS: &str = "log.warning";
+const ERRORS: &str = "log.error";
 
 /// A service that is alone in the process, and what it runs on.
 struct Site {
@@ -99,5 +100,19 @@ async fn that_redis_takes_no_line_is_told_once_and_not_to_redis() {
         site.pushed().await;
         assert_eq!(site.length(WARNINGS).await, 1);
     }
+    site.server.app.stop().await;
+}
+
+/// Whoever asks for pages without a token, again and again, does not fill the server's memory.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn refused_requests_of_pages_are_noted_a_few_a_minute() {
+    let site = Site::start().await;
+    let before = site.length(ERRORS).await;
+    for _ in 0..100 {
+        assert_eq!(site.server.get("/participant").await.status, 403);
+    }
+    site.pushed().await;
+    assert_eq!(site.length(ERRORS).await - before, 20);
     site.server.app.stop().await;
 }

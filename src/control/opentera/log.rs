@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -22,6 +23,35 @@ pub const WARNING: LogLevel = (4, "log.warning");
 /// What goes on.
 pub const INFO: LogLevel = (5, "log.info");
 
+/// How many refused visitors are noted of a minute.
+const REFUSALS: u32 = 20;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The refused visitors of a minute.
+#[derive(Default)]
+pub(super) struct Refusals {
+    since: Option<Instant>,
+    noted: u32,
+    left_out: u64,
+}
+
+impl Refusals {
+    /// Whether one more is noted, and how many were not in the minute that is over.
+    fn one_more(&mut self, now: Instant) -> (bool, u64) {
+        let mut left_out = 0;
+        if self.since.is_none_or(|since| now.duration_since(since) >= MINUTE) {
+            left_out = self.left_out;
+            *self = Self { since: Some(now), ..Self::default() };
+        }
+        let is_noted = self.noted < REFUSALS;
+        match is_noted {
+            true => self.noted += 1,
+            false => self.left_out += 1,
+        }
+        (is_noted, left_out)
+    }
+}
+
 /// The service that warnings and errors go to; the log is the process's, and so is this.
 static SERVICE: Mutex<Weak<OpenTera>> = Mutex::new(Weak::new());
 
@@ -39,8 +69,16 @@ impl OpenTera {
 }
 
 impl OpenTera {
-    /// Notes that a visitor of the pages was refused. The time is filled in here.
+    /// Notes that a visitor of the pages was refused, unless many were within a minute: they need no token for it. The time is filled in here.
     pub fn log_refused(&self, mut refused: LoginEvent) {
+        let (is_noted, left_out) =
+            self.refusals.lock().unwrap_or_else(PoisonError::into_inner).one_more(Instant::now());
+        if left_out > 0 {
+            self.log(ERROR, format!("{left_out} more refused requests of pages are not noted"));
+        }
+        if !is_noted {
+            return;
+        }
         let timestamp = now();
         let sender = "ServiceAccessManager.token_required".to_owned();
         refused.log_header = Some(LogEvent { level: ERROR.0, timestamp, sender, message: String::new() });
@@ -85,5 +123,19 @@ impl Visit for Line {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_many_were_left_out_is_told_when_their_minute_is_over() {
+        let (mut refusals, begin) = (Refusals::default(), Instant::now());
+        let noted = (0..100).filter(|_| refusals.one_more(begin) == (true, 0)).count();
+        assert_eq!(noted, REFUSALS as usize);
+        assert_eq!(refusals.one_more(begin + MINUTE), (true, 80));
+        assert_eq!(refusals.one_more(begin + MINUTE * 2), (true, 0));
     }
 }

@@ -58,6 +58,7 @@ pub struct OpenTera {
     turns: Turns,
     /// Creators who are gone: session → what ends when they come back.
     gone: Mutex<HashMap<i64, CancellationToken>>,
+    refusals: Mutex<log::Refusals>,
     state: Mutex<Result<(), String>>,
     stop: CancellationToken,
     tasks: Tasks,
@@ -124,6 +125,7 @@ impl OpenTera {
             renamed: Notify::new(),
             turns: Turns::default(),
             gone: Mutex::default(),
+            refusals: Mutex::default(),
             state: Mutex::new(Err("connecting to Redis".to_owned())),
             stop: stop.clone(),
             tasks: tasks.clone(),
