@@ -38,7 +38,7 @@ async fn frames_that_no_client_sends() {
         }
         scene.bystanders.go_on().await;
     }
-    scene.end(&["viderehab_disconnects_total{reason=\"gone\"}"]).await;
+    scene.end(&["viderehab_disconnects_total{reason=\"violation\"}"]).await;
 }
 
 /// socket.io (CVE-2024-38355), socket.io-parser (CVE-2022-2421, CVE-2023-32695, CVE-2026-33151).
@@ -136,7 +136,7 @@ async fn socketio_packets_that_no_client_sends() {
             scene.bystanders.go_on().await;
         }
     }
-    scene.end(&["viderehab_disconnects_total{reason=\"gone\"}"]).await;
+    scene.end(&["viderehab_disconnects_total{reason=\"violation\"}"]).await;
 }
 
 /// What a flooding connection may cost of the processor while it floods for [`FLOOD`], in a debug build: a tenth of that
@@ -211,7 +211,7 @@ async fn writes_of_one_byte() {
         hears(&mut streams[0], &[PONG]).await;
         scene.bystanders.go_on().await;
     }
-    scene.end(&["viderehab_disconnects_total{reason=\"gone\"}"]).await;
+    scene.end(&["viderehab_disconnects_total{reason=\"violation\"}"]).await;
 }
 
 /// What `Hello` in a ping is answered by.

@@ -139,5 +139,5 @@ async fn compression_is_offered() {
         assert!(matches!(code, Some(1002 | 1000) | None), "{path:.20}: {code:?}");
         scene.bystanders.go_on().await;
     }
-    scene.end(&["viderehab_disconnects_total{reason=\"gone\"}"]).await;
+    scene.end(&["viderehab_disconnects_total{reason=\"violation\"}"]).await;
 }

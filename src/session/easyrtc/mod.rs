@@ -171,6 +171,10 @@ impl Endpoint for Client {
         self.line.changed().await;
     }
 
+    fn is_admitted(&self) -> bool {
+        self.quota.is_admitted()
+    }
+
     fn violation(&self) {
         self.has_broken_rules.store(true, Ordering::Relaxed);
     }

@@ -37,7 +37,7 @@ pub(super) struct Client<E> {
 
 pub(super) struct State<E> {
     pub(super) phase: Phase<E>,
-    /// Whether the namespace is open, or was: that takes a key.
+    /// See [`Endpoint::is_admitted`]; and whether the namespace is open, or was.
     pub(super) is_admitted: bool,
     pub(super) way: Way,
     /// What the transport itself has to say, before the endpoint.
@@ -73,6 +73,7 @@ impl<E: Endpoint> Client<E> {
         settings: &Settings,
     ) -> Result<Self, &'static str> {
         let endpoint = Arc::new(endpoint);
+        let is_admitted = endpoint.is_admitted();
         let (phase, own) = match version {
             Version::V3 => {
                 endpoint.connect(None)?;
@@ -82,7 +83,6 @@ impl<E: Endpoint> Client<E> {
         };
         let way = if carrier == Carrier::SocketIoPolling { Way::Polling } else { Way::Socket };
         let heartbeat = Heartbeat::new(version, settings);
-        let is_admitted = matches!(phase, Phase::Open(_));
         Ok(Self {
             sid: random_id(),
             version,

@@ -36,6 +36,12 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Cancel-safe. One waiter at a time.
     fn changed(&self) -> impl Future<Output = ()> + Send;
 
+    /// Whether the client has shown that it may be here, before it opens the namespace; until one of both it may send
+    /// little at once.
+    fn is_admitted(&self) -> bool {
+        true
+    }
+
     /// The client broke the protocol, for which its connection is ended.
     fn violation(&self) {}
 
