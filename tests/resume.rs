@@ -195,7 +195,7 @@ async fn too_much_missed_is_told_plainly() {
     }
     assert_eq!(ann.heard().await, "disconnect B ", "his seat held up the room's log");
     let (_, answer) = bob.back(&session, "bob").await;
-    assert_eq!(answer["resumed"], false);
+    assert_eq!((&answer["resumed"], &answer["reason"]), (&json!(false), &json!("too much was missed")));
     server.app.stop().await;
 }
 
