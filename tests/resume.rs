@@ -4,6 +4,8 @@
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod server;
+#[path = "resume/sockjs.rs"]
+mod sockjs;
 
 use serde_json::{Value, json};
 use server::{Peer, Server, Started, config, packet, start};
