@@ -1,5 +1,8 @@
 //! TLS in the server itself: what it carries, how its certificate changes, and who cannot hold it up.
 
+#[path = "support/binary.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod binary;
 #[path = "support/pem.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod pem;
@@ -12,6 +15,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use binary::Binary;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Method, Request, StatusCode};
@@ -29,6 +33,9 @@ use tokio_tungstenite::client_async;
 
 /// How long the server may take to see that its certificate's files have changed.
 const SEEN: Duration = Duration::from_secs(15);
+
+/// How long it may take when it is told: it looks by itself every two seconds.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// A server with a certificate of this CA.
 async fn secure(authority: &Authority) -> Server {
@@ -164,6 +171,26 @@ async fn a_changed_certificate_is_shown_while_a_connection_lives() {
     bob.say(packet("broadcast", "B", "main", json!("still here"))).await;
     assert_eq!(ann.heard().await, "broadcast B still here");
     server.app.stop().await;
+}
+
+#[tokio::test]
+async fn a_hang_up_shows_a_changed_certificate_at_once() {
+    let authority = Authority::new();
+    authority.issue();
+    let files = authority.files();
+    let settings = [("VIDEREHAB_SERVER__TLS__CERT", &*files.cert), ("VIDEREHAB_SERVER__TLS__KEY", &*files.key)];
+    let binary = Binary::start(env!("CARGO_BIN_EXE_viderehab").as_ref(), "", &settings).unwrap();
+    let address = binary.url.trim_start_matches("https://").parse().unwrap();
+    // If it were its own look that showed one of them in time, the next would come when it has just looked.
+    for _ in 0..3 {
+        let next = authority.issue();
+        binary.signal("HUP");
+        let deadline = Instant::now() + TOLD;
+        while shown(&connect(&authority, address).await).as_ref() != next {
+            assert!(Instant::now() < deadline, "the new certificate is not shown");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
 }
 
 #[tokio::test]
