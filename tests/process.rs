@@ -24,17 +24,28 @@ use serde_json::json;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_viderehab");
 
-/// A WebSocket that never answers a close, nor closes.
-fn stubborn(address: SocketAddr, path: &str) -> TcpStream {
+/// A WebSocket that is not answered yet.
+fn asks_for_upgrade(address: SocketAddr, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+fn is_upgraded(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(server::SOON)).unwrap();
     let mut head = [0; 12];
     stream.read_exact(&mut head).unwrap();
     assert_eq!(&head, b"HTTP/1.1 101");
+}
+
+/// A WebSocket that never answers a close, nor closes.
+fn stubborn(address: SocketAddr, path: &str) -> TcpStream {
+    let mut stream = asks_for_upgrade(address, path);
+    is_upgraded(&mut stream);
     stream
 }
 
@@ -102,8 +113,20 @@ struct Activated {
 
 impl Activated {
     fn start(listeners: &[&TcpListener], settings: &[(&str, String)]) -> Self {
-        let directory = std::env::temp_dir().join(format!("viderehab-activated-{}", std::process::id()));
+        let port = listeners[0].local_addr().unwrap().port();
+        let directory = std::env::temp_dir().join(format!("viderehab-activated-{port}"));
         std::fs::create_dir_all(&directory).unwrap();
+        let (process, remote) = Self::spawn(&directory, listeners, settings);
+        Self { process, directory, remote }
+    }
+
+    /// Another process, with what the one before has left.
+    fn start_again(&mut self, listeners: &[&TcpListener], settings: &[(&str, String)]) {
+        (self.process, self.remote) = Self::spawn(&self.directory, listeners, settings);
+    }
+
+    /// The process, and where it is and its token.
+    fn spawn(directory: &Path, listeners: &[&TcpListener], settings: &[(&str, String)]) -> (Child, (String, String)) {
         let mappings = listeners.iter().zip(3..).map(|(listener, child_fd)| FdMapping {
             parent_fd: OwnedFd::from(listener.try_clone().unwrap()),
             child_fd,
@@ -113,9 +136,9 @@ impl Activated {
         command
             .args(["-c", "LISTEN_PID=$$ exec \"$0\" serve", PROGRAM])
             .env("LISTEN_FDS", listeners.len().to_string())
-            .env("VIDEREHAB_SERVER__DATA_DIR", &directory)
+            .env("VIDEREHAB_SERVER__DATA_DIR", directory)
             .envs(settings.iter().map(|(name, value)| (*name, value)))
-            .current_dir(&directory)
+            .current_dir(directory)
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let mut process = command.fd_mappings(mappings.collect()).unwrap().spawn().unwrap();
@@ -123,7 +146,14 @@ impl Activated {
         let url = lines.next().unwrap().unwrap().replace("viderehab ready on ", "");
         let token = lines.next().unwrap().unwrap().split_once("token=").unwrap().1.to_owned();
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, directory, remote: (url, token) }
+        (process, (url, token))
+    }
+
+    /// Ends it as a service manager does, which keeps the sockets.
+    fn end(&mut self) {
+        let process = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
+        assert!(self.process.wait().unwrap().success());
     }
 
     fn remote(&self) -> Remote {
@@ -190,4 +220,34 @@ async fn sockets_of_a_service_manager_serve_one_session_after_the_other() {
         peer.join("A", "main").await;
         remote.stop(kept.id()).await;
     }
+}
+
+/// Nobody is refused while no process runs: who comes then waits for the next one.
+#[tokio::test]
+async fn who_comes_between_two_runs_on_one_socket_is_served_by_the_second() {
+    let bind = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let (listen, pool) = (bind(), bind());
+    let settings = [
+        ("VIDEREHAB_SERVER__LISTEN", listen.local_addr().unwrap().to_string()),
+        ("VIDEREHAB_WEBRTC__LOCAL_BASE_PORT", pool.local_addr().unwrap().port().to_string()),
+        ("VIDEREHAB_WEBRTC__MAX_SESSIONS", "1".to_owned()),
+    ];
+    let mut program = Activated::start(&[&listen, &pool], &settings);
+    let session = program.remote().session().await;
+    program.end();
+    let key = session.key("ann");
+    let front = format!("/webrtc/{}/ws?key={key}", session.address().port());
+    let mut waiting = [(session.address(), format!("/ws?key={key}")), (program.remote().address, front)]
+        .map(|(address, path)| asks_for_upgrade(address, &path));
+    for stream in &mut waiting {
+        stream.set_read_timeout(Some(server::QUIET)).unwrap();
+        let answer = stream.read(&mut [0]).expect_err("nobody is there to answer");
+        assert_eq!(answer.kind(), std::io::ErrorKind::WouldBlock, "{answer}");
+    }
+    program.start_again(&[&listen, &pool], &settings);
+    for stream in &mut waiting {
+        is_upgraded(stream);
+    }
+    let mut peer = session.open(&key).await;
+    peer.join("A", "main").await;
 }
