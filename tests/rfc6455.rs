@@ -13,7 +13,7 @@ mod utf8;
 
 use cases::{Case, End, cases};
 use raw::{CLOSE, Came, FIN, PING, PONG, Raw, TEXT, closing, frame};
-use serde_json::json;
+use serde_json::{Value, json};
 use server::{Peer, Server, Started, config, open, packet, start};
 
 /// The addresses of plain WebSockets.
@@ -21,7 +21,7 @@ const PATHS: [&str; 2] = ["/ws", "/echo/websocket"];
 
 async fn session() -> (Server, Started) {
     let mut settings = config();
-    settings.limits.message_bytes = 80_000;
+    settings.limits.message_bytes = 300_000;
     settings.limits.packets_per_second = 0;
     settings.limits.bytes_per_second = 0;
     let server = start(settings).await;
@@ -31,11 +31,16 @@ async fn session() -> (Server, Started) {
 
 /// Runs a case with a client that sends `at_once` bytes at a time, in a room that `listener` is in.
 async fn run(case: &Case, mut client: Raw, listener: &mut Peer, at_once: usize) {
-    let Case { name, sends, heard, pongs, end } = case;
+    let Case { name, sends, heard, errors, pongs, end } = case;
     client.send(&frame(FIN | TEXT, packet("connect", "A", "main", json!("{}"))), usize::MAX).await;
     assert!(matches!(client.next().await, Came::Frame { opcode: TEXT, .. }), "{name}: its own connect");
     assert_eq!(listener.heard().await, "connect A false", "{name}");
     client.send(sends, at_once).await;
+    for _ in 0..*errors {
+        let Came::Frame { opcode: TEXT, payload } = client.next().await else { panic!("{name}: an error packet") };
+        let packet: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(packet["Header"]["Event"], "error", "{name}");
+    }
     for payload in pongs {
         assert_eq!(client.next().await, Came::Frame { opcode: PONG, payload: payload.clone() }, "{name}");
     }
@@ -106,7 +111,7 @@ async fn frames_in_pieces_that_fit_nothing() {
 #[tokio::test]
 async fn there_are_as_many_cases_as_there_were() {
     let all = cases();
-    assert!(all.len() > 200, "{}", all.len());
+    assert!(all.len() > 850, "{}", all.len());
     let mut names: Vec<_> = all.iter().map(|case| &case.name).collect();
     names.sort_unstable();
     names.dedup();

@@ -10,6 +10,8 @@ pub struct Case {
     pub sends: Vec<u8>,
     /// The payloads of the broadcasts that the other hears.
     pub heard: Vec<String>,
+    /// How many error packets it gets: for what is a message, and no packet.
+    pub errors: usize,
     pub pongs: Vec<Vec<u8>>,
     pub end: End,
 }
@@ -45,7 +47,8 @@ pub struct Cases {
 
 impl Cases {
     fn add(&mut self, name: impl Into<String>, sends: &[&[u8]]) -> &mut Case {
-        let case = Case { name: name.into(), sends: sends.concat(), heard: vec![], pongs: vec![], end: End::GoesOn };
+        let (name, sends) = (name.into(), sends.concat());
+        let case = Case { name, sends, heard: vec![], errors: 0, pongs: vec![], end: End::GoesOn };
         self.all.push(case);
         self.all.last_mut().unwrap()
     }
@@ -54,6 +57,11 @@ impl Cases {
 impl Case {
     fn hears(&mut self, payload: impl Into<String>) -> &mut Self {
         self.heard.push(payload.into());
+        self
+    }
+
+    fn is_told_of_an_error(&mut self) -> &mut Self {
+        self.errors += 1;
         self
     }
 
@@ -86,6 +94,9 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn framing(cases: &mut Cases) {
+    for (opcode, kind) in [(TEXT, "text"), (BINARY, "bytes")] {
+        cases.add(format!("1: {kind} of 0 bytes"), &[&frame(FIN | opcode, "")]).is_told_of_an_error();
+    }
     let empty = broadcast("").len();
     for length in [empty, 125, 126, 127, 128, 65_535, 65_536, 70_000] {
         let payload = "*".repeat(length - empty);
@@ -204,13 +215,27 @@ fn first_and_last(one: &[u8], two: &[u8]) -> Vec<u8> {
 
 /// 5.15 to 5.17, 6.1 and 6.2: continuations of nothing again and again, and fragments of one byte and of none.
 fn octets(cases: &mut Cases) {
+    let fragmented = broadcast("fragment1fragment2");
     for first in [CONTINUATION, FIN | CONTINUATION] {
         let again =
             [frame(first, "fragment"), frame(FIN | CONTINUATION, "fragment"), frame(FIN | TEXT, broadcast("good"))];
         cases
             .add(format!("5: {first:x}, a continuation of nothing, and a good text"), &[&again.concat()])
             .fails(PROTOCOL_ERROR);
+        let (one, two) = fragmented.split_at(fragmented.len() - 11);
+        let after = [
+            &first_and_last(one, two)[..],
+            &frame(first, "fragment"),
+            &frame(FIN | CONTINUATION, "fragment"),
+            &frame(FIN | TEXT, broadcast("good")),
+        ];
+        cases
+            .add(format!("5.15: a message, {first:x}, a continuation of nothing, and a good text"), &after)
+            .hears("fragment1fragment2")
+            .fails(PROTOCOL_ERROR);
     }
+    let nothing = [frame(TEXT, ""), frame(CONTINUATION, ""), frame(FIN | CONTINUATION, "")];
+    cases.add("6.1.2: three empty fragments", &[&nothing.concat()]).is_told_of_an_error();
     let reserved = frame(FIN | BINARY | 0x50, [0, 1, 2]);
     cases.add("3.5: reserved bits of bytes", &[&reserved]).fails(PROTOCOL_ERROR);
     let text = broadcast("\u{3ba}\u{1f79}\u{10000}");
@@ -239,6 +264,12 @@ fn closes(cases: &mut Cases) {
     cases.add("7.1: a message and a ping after the close", &after).answers(closing(1000, ""));
     cases
         .add("7.1: a close within a message", &[&frame(TEXT, "{"), &close(&closing(1000, ""))])
+        .answers(closing(1000, ""));
+    let long = "*".repeat(256 * 1024);
+    let close_then_ping = [frame(FIN | CLOSE, closing(1000, "")), frame(FIN | PING, "after")].concat();
+    cases
+        .add("7.1.6: a message of 256 KB, a close, a ping", &[&frame(FIN | TEXT, broadcast(&long)), &close_then_ping])
+        .hears(long)
         .answers(closing(1000, ""));
     cases.add("7.3: a close without a code", &[&close(b"")]).answers("");
     cases.add("7.3: a close of one byte", &[&close(b"a")]).fails(PROTOCOL_ERROR);
@@ -273,6 +304,12 @@ pub fn text_of(cases: &mut Cases, name: &str, bytes: &[u8]) {
         let (one, two) = text.split_at(at + cut);
         add(&format!("cut after {cut}"), first_and_last(one, two));
     }
+}
+
+/// 6.7.1: zero is a character like others, which JSON wants escaped; as it is it makes a message that is no packet.
+pub fn zero(cases: &mut Cases) {
+    cases.add("6.7.1: an escaped zero", &[&frame(FIN | TEXT, broadcast(r"\u0000"))]).hears("\0");
+    cases.add("6.7.1: a zero", &[&frame(FIN | TEXT, broadcast_of(&[0]).0)]).is_told_of_an_error();
 }
 
 /// A message that ends within a character, whole and in a frame for each byte (6.6).

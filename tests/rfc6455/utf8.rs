@@ -1,6 +1,6 @@
 //! Group 6: what is UTF-8, and what is not.
 
-use super::cases::{Cases, ends_within, fails_at_once, text_of};
+use super::cases::{Cases, ends_within, fails_at_once, text_of, zero};
 
 pub fn cases(cases: &mut Cases) {
     for (name, text) in VALID {
@@ -8,6 +8,19 @@ pub fn cases(cases: &mut Cases) {
     }
     for (name, bytes) in INVALID {
         text_of(cases, name, bytes);
+    }
+    zero(cases);
+    for incomplete in INCOMPLETE {
+        text_of(cases, &format!("{incomplete:x?} without its last byte"), incomplete);
+    }
+    text_of(cases, "all that lack their last byte, one after the other", &INCOMPLETE.concat());
+    // 6.22: the last two of each plane.
+    for plane in 0..=16 {
+        for last in [0xfffe, 0xffff] {
+            let code = plane << 16 | last;
+            let character = char::from_u32(code).expect("it is no surrogate");
+            text_of(cases, &format!("the non-character {code:x}"), character.to_string().as_bytes());
+        }
     }
     for half in [0xd800_u32, 0xdb7f, 0xdb80, 0xdbff, 0xdc00, 0xdf80, 0xdfff] {
         text_of(cases, &format!("the surrogate {half:x}"), &three_bytes(half));
@@ -45,9 +58,24 @@ const ENDS_EARLY: &[(&str, &[u8])] = &[
     ("three of four", &[0xf0, 0x90, 0x80]),
 ];
 
+/// 6.14: each lacks its last byte, the first and the last of each length, also of those that are none.
+const INCOMPLETE: &[&[u8]] = &[
+    &[0xc0],
+    &[0xe0, 0x80],
+    &[0xf0, 0x80, 0x80],
+    &[0xf8, 0x80, 0x80, 0x80],
+    &[0xfc, 0x80, 0x80, 0x80, 0x80],
+    &[0xdf],
+    &[0xef, 0xbf],
+    &[0xf7, 0xbf, 0xbf],
+    &[0xfb, 0xbf, 0xbf, 0xbf],
+    &[0xfd, 0xbf, 0xbf, 0xbf, 0xbf],
+];
+
 const VALID: &[(&str, &str)] = &[
     ("words", "Hello-\u{b5}@\u{df}\u{f6}\u{e4}\u{fc}\u{e0}\u{e1}-UTF-8!!"),
     ("Greek", "\u{3ba}\u{1f79}\u{3c3}\u{3bc}\u{3b5}"),
+    ("the last of one byte", "\u{7f}"),
     ("the first of two bytes", "\u{80}"),
     ("the last of two bytes", "\u{7ff}"),
     ("the first of three bytes", "\u{800}"),
@@ -55,10 +83,9 @@ const VALID: &[(&str, &str)] = &[
     ("the first after the surrogates", "\u{e000}"),
     ("the replacement character", "\u{fffd}"),
     ("the last of three bytes", "\u{ffff}"),
-    ("a non-character", "\u{fdd0}\u{fffe}"),
+    ("a non-character in the middle of its plane", "\u{fdd0}"),
     ("the first of four bytes", "\u{10000}"),
     ("the last of all", "\u{10ffff}"),
-    ("non-characters of other planes", "\u{1fffe}\u{1ffff}\u{10fffe}"),
     ("a byte order mark", "\u{feff}text"),
 ];
 
@@ -72,10 +99,18 @@ const INVALID: &[(&str, &[u8])] = &[
     ("a slash in two bytes", &[0xc0, 0xaf]),
     ("a slash in three bytes", &[0xe0, 0x80, 0xaf]),
     ("a slash in four bytes", &[0xf0, 0x80, 0x80, 0xaf]),
+    ("a slash in five bytes", &[0xf8, 0x80, 0x80, 0x80, 0xaf]),
+    ("a slash in six bytes", &[0xfc, 0x80, 0x80, 0x80, 0x80, 0xaf]),
     ("zero in two bytes", &[0xc0, 0x80]),
+    ("zero in three bytes", &[0xe0, 0x80, 0x80]),
+    ("zero in four bytes", &[0xf0, 0x80, 0x80, 0x80]),
+    ("zero in five bytes", &[0xf8, 0x80, 0x80, 0x80, 0x80]),
+    ("zero in six bytes", &[0xfc, 0x80, 0x80, 0x80, 0x80, 0x80]),
     ("the last overlong of two bytes", &[0xc1, 0xbf]),
     ("the last overlong of three bytes", &[0xe0, 0x9f, 0xbf]),
     ("the last overlong of four bytes", &[0xf0, 0x8f, 0xbf, 0xbf]),
+    ("the last overlong of five bytes", &[0xf8, 0x87, 0xbf, 0xbf, 0xbf]),
+    ("the last overlong of six bytes", &[0xfc, 0x83, 0xbf, 0xbf, 0xbf, 0xbf]),
     ("the first surrogate", &[0xed, 0xa0, 0x80]),
     ("the last surrogate", &[0xed, 0xbf, 0xbf]),
     ("a pair of surrogates", &[0xed, 0xa0, 0x80, 0xed, 0xb0, 0x80]),
@@ -84,8 +119,10 @@ const INVALID: &[(&str, &[u8])] = &[
     ("six bytes", &[0xfc, 0x84, 0x80, 0x80, 0x80, 0x80]),
     ("a byte that never occurs", &[0xfe]),
     ("the other one", &[0xff]),
+    ("both of them twice", &[0xfe, 0xfe, 0xff, 0xff]),
     ("one that began six bytes", &[0xfd]),
     ("four bytes beyond all planes", &[0xf7, 0xbf, 0xbf, 0xbf]),
     ("five bytes, the last", &[0xfb, 0xbf, 0xbf, 0xbf, 0xbf]),
+    ("six bytes, the last", &[0xfd, 0xbf, 0xbf, 0xbf, 0xbf, 0xbf]),
     ("Greek, then a surrogate", &[0xce, 0xba, 0xe1, 0xbd, 0xb9, 0xed, 0xa0, 0x80, b'e']),
 ];
