@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     if let Some(Command::Import { file }) = &arguments.command {
         return import(file);
     }
-    let config = match config::load(arguments.config.as_deref(), std::env::vars()) {
+    let config = match config::load(arguments.config.as_deref(), std::env::vars_os()) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("viderehab: {error}");

@@ -167,7 +167,7 @@ fn reload(app: &App, config: &Config, file: Option<&Path>) {
         Ok(()) => tracing::info!("SIGHUP: the certificate, if there is one, has been read again"),
         Err(error) => tracing::error!(%error, "SIGHUP: the certificate in use stays"),
     }
-    match config::load(file, std::env::vars()) {
+    match config::load(file, std::env::vars_os()) {
         Ok(new) => match config.changes(&new).as_slice() {
             [] => tracing::info!("SIGHUP: the configuration has not changed"),
             keys => tracing::warn!(keys = keys.join(", "), "SIGHUP: not taken before a restart or `viderehab upgrade`"),

@@ -1,5 +1,6 @@
 //! Reading the configuration from file and environment.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
@@ -50,7 +51,10 @@ pub enum ConfigError {
 ///
 /// # Errors
 /// The first thing that is wrong, see [`ConfigError`].
-pub fn load(path: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+pub fn load(
+    path: Option<&Path>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigError> {
     let mut config = match path {
         None => Config::default(),
         Some(path) => {
@@ -59,9 +63,17 @@ pub fn load(path: Option<&Path>, environment: impl Iterator<Item = (String, Stri
             toml::from_str(&text).map_err(|error| ConfigError::Invalid { path: path.to_owned(), error })?
         }
     };
-    for (variable, value) in environment.filter(|(variable, _)| variable.starts_with(PREFIX)) {
-        config =
-            overridden(&config, &variable, &value).map_err(|problem| ConfigError::Environment { variable, problem })?;
+    // What other programs' variables hold is theirs; it need not even be text.
+    let ours = environment.filter(|(variable, _)| variable.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+    for (variable, value) in ours {
+        let changed = match (variable.to_str(), value.to_str()) {
+            (Some(variable), Some(value)) => overridden(&config, variable, value),
+            _ => Err("is not UTF-8".to_owned()),
+        };
+        config = changed.map_err(|problem| {
+            let variable = variable.to_string_lossy().into_owned();
+            ConfigError::Environment { variable, problem }
+        })?;
     }
     validate::validate(&config)?;
     Ok(config)
@@ -112,7 +124,7 @@ mod tests {
         let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("viderehab-config-{}-{number}.toml", std::process::id()));
         std::fs::write(&path, text).unwrap();
-        let environment = environment.iter().map(|(variable, value)| (variable.to_string(), value.to_string()));
+        let environment = environment.iter().map(|(variable, value)| (variable.into(), value.into()));
         let loaded = load(Some(&path), environment).map_err(|error| error.to_string());
         std::fs::remove_file(path).unwrap();
         loaded
