@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::tasks::{Tasks, Threads};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +18,7 @@ use crate::manager::{Manager, StoreError};
 use crate::metrics::Metrics;
 use crate::session::Shared;
 use crate::session::gate::Gate;
+use crate::tasks::{Tasks, Threads};
 use crate::tls::{Certificate, PairError, Tls};
 use crate::web::{Front, Health};
 

@@ -25,12 +25,12 @@ pub use store::StoreError;
 
 use std::sync::Arc;
 
-use crate::tasks::Tasks;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::http::inherited::Inherited;
 use crate::session::Shared;
+use crate::tasks::Tasks;
 use crate::wire::manage::{self, Action};
 use lifecycle::Lifecycle;
 use pool::Pool;

@@ -25,13 +25,13 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::tasks::Tasks;
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, OpenTera as Settings};
 use crate::manager::Manager;
+use crate::tasks::Tasks;
 use crate::wire::manage::Action;
 use identity::Identity;
 use redis::Redis;
