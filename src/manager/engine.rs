@@ -15,9 +15,13 @@ use super::record::Run;
 use crate::config::Config;
 use crate::room::DisconnectReason;
 use crate::session::Session;
+use crate::tasks::Tasks;
 
 /// How long an end waits for the port. No other session is started or stopped meanwhile.
 const PORT_TIME: Duration = Duration::from_millis(50);
+
+/// Likewise, how long it waits for a program that was killed. One that waits for a dead disk ends with the disk's answer.
+const KILL_TIME: Duration = Duration::from_secs(1);
 
 /// What serves a session.
 pub(super) enum Engine {
@@ -44,7 +48,7 @@ impl Engine {
     }
 
     /// Ends it and waits until its port is free, which is at once but where somebody is between two polls
-    /// and has still to be told: then the port may come back a little later, by itself.
+    /// and has still to be told, or where the system cannot end a program: then the port may come back later, by itself.
     pub(super) async fn end(&self, reason: DisconnectReason) {
         match self {
             Self::BuiltIn(session) => {
@@ -53,7 +57,7 @@ impl Engine {
             }
             Self::External(program) => {
                 program.stop.cancel();
-                program.gone.cancelled().await;
+                let _ = tokio::time::timeout(KILL_TIME, program.gone.cancelled()).await;
             }
         }
     }
@@ -80,10 +84,17 @@ impl External {
     ///
     /// # Errors
     /// The system's: there is no such program, for example.
-    pub(super) fn start(config: &Config, of: (i64, u64), run: &Run, lease: Lease, exits: Exits) -> io::Result<Self> {
+    pub(super) fn start(
+        config: &Config,
+        of: (i64, u64),
+        run: &Run,
+        lease: Lease,
+        exits: Exits,
+        tasks: &Tasks,
+    ) -> io::Result<Self> {
         let child = command(config, run).spawn()?;
         let (stop, gone) = (CancellationToken::new(), CancellationToken::new());
-        tokio::spawn(watch(child, of, lease, exits, stop.clone(), gone.clone()));
+        tasks.spawn(watch(child, of, lease, exits, stop.clone(), gone.clone()));
         Ok(Self { stop, gone })
     }
 }

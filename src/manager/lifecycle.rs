@@ -12,13 +12,14 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Exits;
 use super::held::{Held, HeldSessions, Tie};
 use super::ledger::Ledger;
-use super::media::{Media, Port};
+use super::media::Media;
 use super::pool::Pool;
 use super::record::Record;
 use super::store::{Store, StoreError};
 use super::{ActionError, Command, Registry, Reply};
 use crate::room::DisconnectReason;
 use crate::session::{Presence, PresenceSender, Session, Shared};
+use crate::tasks::Tasks;
 use crate::wire::manage::{Action, Start, event_type};
 
 /// How long connections may take to end when the server stops.
@@ -30,6 +31,8 @@ pub(super) struct Lifecycle {
     pub(super) ledger: Ledger,
     pub(super) pool: Pool,
     pub(super) registry: Registry,
+    /// The app's, for what no session in this process owns.
+    pub(super) tasks: Tasks,
     pub(super) held: HeldSessions,
     /// Sessions that have ended and had not given back their port when last looked at.
     pub(super) leaving: Vec<Arc<Session>>,
@@ -50,6 +53,7 @@ impl Lifecycle {
         store: Store,
         pool: Pool,
         registry: Registry,
+        tasks: Tasks,
         next_id: i64,
     ) -> Self {
         let (presence, presences) = mpsc::unbounded_channel();
@@ -61,6 +65,7 @@ impl Lifecycle {
             ledger: Ledger::new(store),
             pool,
             registry,
+            tasks,
             held,
             leaving: Vec::new(),
             next_id,
@@ -149,32 +154,14 @@ impl Lifecycle {
                 record.run = None;
             }
         }
-        let (lease, listener) = self.port().await?;
-        let before = (start.id_session != 0).then(|| Arc::new(record.clone()));
-        record.begin(lease.port, self.shared_key());
+        let port = self.port().await?;
+        record.begin(port.number(), self.shared_key());
         record.event(event_type::START, None);
         let record = Arc::new(record);
-        self.ledger.put(record.clone()).await?;
+        let before = if start.id_session == 0 { None } else { self.ledger.get(id).await?.map(Arc::new) };
+        self.begin(record.clone(), port, before).await?;
         self.next_id = self.next_id.max(id + 1);
-        let port = Port::Bound(lease, listener);
-        let number = port.number();
-        if let Err(error) = self.serve(record.clone(), port, Vec::new()) {
-            self.take_back(id, before).await;
-            return Err(error);
-        }
-        self.shared.metrics.session_started();
-        tracing::info!(session = id, port = number, "session started");
         Ok(Reply { status: "started", session: record.shown(&self.base, true) })
-    }
-
-    /// A session that was written as running does not run: the store has what was there before, or nothing of it.
-    pub(super) async fn take_back(&mut self, id: i64, before: Option<Arc<Record>>) {
-        let taken_back = match before {
-            Some(record) => self.ledger.keep(record).await,
-            None => self.ledger.remove(id).await,
-        };
-        // It is owed, and in the log.
-        let _ = taken_back;
     }
 
     /// The sessions that a start ends: an earlier run of its own, and the one of the same owner.

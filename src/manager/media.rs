@@ -1,6 +1,7 @@
 //! What serves a session begins and ends; and the steps that an OpenTera server's sessions take.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::select_all;
 use tokio::net::TcpListener;
@@ -15,6 +16,10 @@ use super::record::Record;
 use crate::room::DisconnectReason;
 use crate::session::seats::KeptSeat;
 use crate::session::{Plan, Session};
+
+/// How long a start waits for a port where none is free: a little more than a session may take to give its port back.
+/// Nothing else is started or stopped meanwhile.
+const RETURN_TIME: Duration = Duration::from_millis(2500);
 
 /// What serves a session.
 pub(super) struct Media {
@@ -45,7 +50,12 @@ impl Lifecycle {
     ///
     /// # Errors
     /// [`ActionError::NoPort`] if it has an engine of its own that cannot be started.
-    pub(super) fn serve(&mut self, record: Arc<Record>, port: Port, seats: Vec<KeptSeat>) -> Result<(), ActionError> {
+    pub(super) async fn serve(
+        &mut self,
+        record: Arc<Record>,
+        port: Port,
+        seats: Vec<KeptSeat>,
+    ) -> Result<(), ActionError> {
         let run = record.run.as_ref().expect("the caller began the run");
         let id = record.session.id_session;
         let launch = self.next_launch;
@@ -63,7 +73,10 @@ impl Lifecycle {
                 creator,
                 presence: self.presence.clone(),
             };
-            let session = Session::new(plan, self.shared.clone());
+            let shared = self.shared.clone();
+            // It may read a file of the site's.
+            let made = tokio::task::spawn_blocking(move || Session::new(plan, shared));
+            let session = made.await.expect("making a session does not panic");
             session.restore_seats(seats);
             match port {
                 Port::Bound(lease, listener) => session.listen(listener, lease),
@@ -72,7 +85,8 @@ impl Lifecycle {
             Engine::BuiltIn(session)
         } else {
             let (Port::Bound(lease, _) | Port::Waiting(lease)) = port;
-            let started = External::start(&self.shared.config, (id, launch), run, lease, self.exits.clone());
+            let exits = self.exits.clone();
+            let started = External::start(&self.shared.config, (id, launch), run, lease, exits, &self.tasks);
             Engine::External(started.map_err(|error| {
                 tracing::error!(session = id, %error, "webrtc.executable: the engine cannot be started");
                 ActionError::NoPort
@@ -83,6 +97,29 @@ impl Lifecycle {
         Ok(())
     }
 
+    /// Stores a session whose run has begun, and serves it. `before`: what is stored of it; it is again where the session
+    /// cannot be served, or a restart would bring back what whoever asked was told does not run.
+    pub(super) async fn begin(
+        &mut self,
+        record: Arc<Record>,
+        port: Port,
+        before: Option<Arc<Record>>,
+    ) -> Result<(), ActionError> {
+        let (id, number) = (record.session.id_session, port.number());
+        self.ledger.put(record.clone()).await?;
+        if let Err(error) = self.serve(record, port, Vec::new()).await {
+            // What the disk does not take now, it is owed.
+            let _ = match before {
+                Some(before) => self.ledger.keep(before).await,
+                None => self.ledger.remove(id).await,
+            };
+            return Err(error);
+        }
+        self.shared.metrics.session_started();
+        tracing::info!(session = id, port = number, "session started");
+        Ok(())
+    }
+
     /// Ends what serves a session, if anything does.
     pub(super) async fn unserve(&mut self, held: &mut Held, reason: DisconnectReason) {
         let Some(media) = held.media.take() else { return };
@@ -90,7 +127,7 @@ impl Lifecycle {
         let port = held.record.run.as_ref().expect("what is served has a run").port;
         media.engine.end(reason).await;
         if let Some(session) = media.engine.session() {
-            self.registry.forget(session.clone());
+            self.registry.forget(session);
             if !session.is_released() {
                 self.leaving.push(session.clone());
             }
@@ -99,13 +136,20 @@ impl Lifecycle {
         tracing::info!(session = held.record.session.id_session, port, "session ended");
     }
 
-    /// Takes a port of the pool; where none is free, the first that comes back of those that are about to, within two seconds.
-    pub(super) async fn port(&mut self) -> Result<(Lease, TcpListener), ActionError> {
-        if self.pool.free_count() == 0 && !self.leaving.is_empty() {
-            select_all(self.leaving.iter().map(|session| Box::pin(session.port_released()))).await;
+    /// Takes a port of the pool; where none is free, the first that comes back soon.
+    pub(super) async fn port(&mut self) -> Result<Port, ActionError> {
+        let until = Instant::now() + RETURN_TIME;
+        loop {
+            self.leaving.retain(|session| !session.is_released());
+            if let Some((lease, listener)) = self.pool.take() {
+                return Ok(Port::Bound(lease, listener));
+            }
+            if self.leaving.is_empty() {
+                return Err(ActionError::NoPort);
+            }
+            let first = select_all(self.leaving.iter().map(|session| Box::pin(session.port_released())));
+            tokio::time::timeout_at(until, first).await.map_err(|_| ActionError::NoPort)?;
         }
-        self.leaving.retain(|session| !session.is_released());
-        self.pool.take().ok_or(ActionError::NoPort)
     }
 
     /// See [`super::Manager::launch`].
@@ -118,17 +162,11 @@ impl Lifecycle {
         for other in replaced {
             self.end_media(other).await?;
         }
-        let (lease, listener) = self.port().await?;
-        let before = self.held.get(id).map(|held| held.record.clone());
-        record.begin(lease.port, self.shared_key());
+        let port = self.port().await?;
+        record.begin(port.number(), self.shared_key());
         let record = Arc::new(record);
-        self.ledger.put(record.clone()).await?;
-        if let Err(error) = self.serve(record.clone(), Port::Bound(lease, listener), Vec::new()) {
-            self.take_back(id, before).await;
-            return Err(error);
-        }
-        self.shared.metrics.session_started();
-        tracing::info!(session = id, port = record.run.as_ref().expect("it has begun").port, "session started");
+        let before = self.held.get(id).map(|held| held.record.clone());
+        self.begin(record.clone(), port, before).await?;
         Ok(record)
     }
 

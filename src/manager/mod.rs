@@ -116,7 +116,7 @@ impl Manager {
         let pool = Pool::new(webrtc.bind, webrtc.local_base_port, webrtc.max_sessions, inherited.clone());
         let registry = Registry::default();
         let (commands, received) = mpsc::channel(WAITING_COMMANDS);
-        let mut lifecycle = Lifecycle::new(shared, base, store, pool, registry.clone(), last + 1);
+        let mut lifecycle = Lifecycle::new(shared, base, store, pool, registry.clone(), tasks.clone(), last + 1);
         lifecycle.restore(records, seats).await;
         // Those of sessions that have not come back.
         inherited.close();

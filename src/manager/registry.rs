@@ -40,6 +40,11 @@ impl Registry {
         self.held.get(&id).map(|listed| listed.record.clone())
     }
 
+    /// A session.
+    pub fn find(&self, id: i64) -> Option<Listed> {
+        self.held.get(&id).map(|listed| listed.clone())
+    }
+
     /// All sessions, by id.
     pub fn all(&self) -> Vec<Listed> {
         let mut all: Vec<Listed> = self.held.iter().map(|listed| listed.clone()).collect();
@@ -56,10 +61,10 @@ impl Registry {
     }
 
     /// A session has ended. It is found until its port is free: whoever polls it has still to be told.
-    pub(super) fn forget(&self, session: Arc<Session>) {
-        let (by_port, of) = (self.by_port.clone(), session.clone());
-        session.when_released(move || {
-            by_port.remove_if(&of.port, |_, listed| Arc::ptr_eq(listed, &of));
+    pub(super) fn forget(&self, session: &Arc<Session>) {
+        let by_port = self.by_port.clone();
+        session.when_released(move |session| {
+            by_port.remove_if(&session.port, |_, listed| Arc::ptr_eq(listed, session));
         });
     }
 

@@ -45,7 +45,7 @@ impl Lifecycle {
                 Port::Waiting(lease)
             }
         };
-        if self.serve(record.clone(), port, seats).is_err() {
+        if self.serve(record.clone(), port, seats).await.is_err() {
             self.held.insert(id, Held { record, media: None });
             return self.list(id);
         }

@@ -59,15 +59,15 @@ impl Session {
         self.released.is_cancelled()
     }
 
-    /// Does something once it is: at once, or in a task of the session.
-    pub fn when_released(&self, then: impl FnOnce() + Send + 'static) {
+    /// Does something once the port of an ended session is free again, at once if it is.
+    pub fn when_released(self: &Arc<Self>, then: impl FnOnce(&Arc<Self>) + Send + 'static) {
         if self.is_released() {
-            return then();
+            return then(self);
         }
-        let released = self.released.clone();
+        let session = self.clone();
         self.tasks.spawn(async move {
-            released.cancelled().await;
-            then();
+            session.port_released().await;
+            then(&session);
         });
     }
 
