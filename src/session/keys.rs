@@ -121,15 +121,15 @@ impl KeyRing {
         }
     }
 
-    /// Takes an invitee's key; the number of the key it was.
-    pub fn revoke(&mut self, role: Role, uuid: &str) -> Option<u64> {
-        let at = self.entries.iter().position(|entry| entry.role == role && entry.uuid.as_deref() == Some(uuid))?;
+    /// Takes an invitee's key, if there is one.
+    pub fn revoke(&mut self, role: Role, uuid: &str) {
+        let is_it = |entry: &Entry| entry.role == role && entry.uuid.as_deref() == Some(uuid);
+        let Some(at) = self.entries.iter().position(is_it) else { return };
         let Entry { number, key, .. } = self.entries.remove(at);
         if self.taken.len() == TAKEN_KEYS {
             self.taken.pop_front();
         }
         self.taken.push_back((number, key));
-        Some(number)
     }
 
     /// The number of a key that was taken not long ago.
@@ -211,8 +211,9 @@ mod tests {
         let first = ring.personal(Role::Participant, "bob").unwrap().reveal().to_owned();
         ring.invite(Role::Participant, "bob");
         assert_eq!(ring.invitees().count(), 1);
-        assert!(ring.revoke(Role::User, "bob").is_none());
-        assert!(ring.revoke(Role::Participant, "bob").is_some());
+        ring.revoke(Role::User, "bob");
+        assert!(ring.check(&first).is_some(), "it is the participant's");
+        ring.revoke(Role::Participant, "bob");
         ring.invite(Role::Participant, "bob");
         assert!(ring.check(&first).is_none() && ring.taken(&first).is_some());
         (0..TAKEN_KEYS).for_each(|_| {

@@ -96,11 +96,6 @@ impl Redis {
         let _ = self.outgoing.send(outgoing);
     }
 
-    /// How much waits to go out.
-    pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
     /// Asks for something, on a connection shared with others who ask.
     ///
     /// # Errors
