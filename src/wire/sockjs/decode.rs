@@ -13,7 +13,7 @@ pub enum DecodeError {
     /// JSON, but no array.
     #[error("Payload expected.")]
     NoArray,
-    /// More than [`MOST_MESSAGES`].
+    /// More than a thousand.
     #[error("Too many messages.")]
     TooMany,
 }
