@@ -114,7 +114,7 @@ impl Metrics {
             "Clients that came back, by whether their seat was there",
             metrics.resumes.clone(),
         );
-        registry.register("failed_keys", "Wrong keys presented", metrics.failed_keys.clone());
+        registry.register("failed_keys", "Wrong keys and admin tokens presented", metrics.failed_keys.clone());
         registry.register(
             "limited",
             "What a limit refused (connections, keys) or slowed down (packets), by limit",
@@ -128,7 +128,7 @@ impl Metrics {
         );
         registry.register(
             "refusals",
-            "Requests to sessions that were refused (a key, an origin, a body, a limit), by status",
+            "Requests that were refused (a key or the admin token, an origin, a body, a limit), by status",
             metrics.refusals.clone(),
         );
         registry.register("rpc", "RPC calls over HTTP, by status", metrics.rpc.clone());
@@ -176,7 +176,7 @@ impl Metrics {
         self.resumes.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
-    /// A wrong key was presented.
+    /// A wrong key, or admin token, was presented.
     pub fn failed_key(&self) {
         self.failed_keys.inc();
     }
@@ -196,7 +196,7 @@ impl Metrics {
         self.broken.clone()
     }
 
-    /// A session refused a request.
+    /// A session refused a request, or a wrong admin token was.
     pub fn refused(&self, status: u16) {
         self.refusals.get_or_create(&StatusLabel { status }).inc();
     }

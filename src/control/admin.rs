@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use subtle::ConstantTimeEq;
@@ -61,8 +61,7 @@ impl Admin {
     /// changes something must say by its Origin that it comes from one.
     pub fn allows(&self, method: &Method, headers: &HeaderMap) -> bool {
         if let Some(header) = headers.get(AUTHORIZATION) {
-            let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
-            return token.is_some_and(|token| self.is_token(token.trim()));
+            return self.is_bearer(header);
         }
         let ours = match self.own.judge(headers) {
             Origin::Allowed(_) => true,
@@ -70,6 +69,19 @@ impl Admin {
             Origin::Foreign => false,
         };
         ours && self.has_cookie(headers)
+    }
+
+    /// Whether a request carries another token than ours.
+    pub fn is_wrong(&self, headers: &HeaderMap) -> bool {
+        match headers.get(AUTHORIZATION) {
+            Some(header) => !self.is_bearer(header),
+            None => cookie(headers, COOKIE).is_some_and(|value| !value.is_empty()) && !self.has_cookie(headers),
+        }
+    }
+
+    fn is_bearer(&self, header: &HeaderValue) -> bool {
+        let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
+        token.is_some_and(|token| self.is_token(token.trim()))
     }
 
     /// Whether a request carries the dashboard's cookie.

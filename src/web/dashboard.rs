@@ -1,10 +1,13 @@
 //! `/rehab/`: the dashboard, its login and its files.
 
+use std::net::IpAddr;
+
 use hyper::header::{HeaderValue, LOCATION, SET_COOKIE};
 use hyper::{Method, StatusCode};
 
+use super::Front;
 use crate::assets::{self, Guard};
-use crate::control::admin::{Admin, COOKIE};
+use crate::control::admin::COOKIE;
 use crate::http::request::{form_value, query};
 use crate::http::{self, Request, Response};
 
@@ -14,19 +17,20 @@ const FORM_BYTES: usize = 4 * 1024;
 /// What stands in the login page where an error may.
 const PLACEHOLDER: &str = "<!--error-->";
 
-/// Answers a request below `/rehab`; `path` begins with a slash. `secure`: the cookie must not
-/// travel without TLS.
-pub(super) async fn answer(admin: &Admin, request: Request, path: &str, secure: bool) -> Response {
+/// Answers a request below `/rehab`; `path` begins with a slash.
+pub(super) async fn answer(all: &Front, request: Request, path: &str, peer: IpAddr) -> Response {
     if let Some(file) = path.strip_prefix("/assets/") {
         return match http::is_read(request.method()) {
             true => assets::file(file, request.headers()),
             false => http::method_not_allowed("GET, HEAD"),
         };
     }
+    // The cookie must not travel without TLS where there is any.
+    let secure = all.is_secure();
     match (path, request.method()) {
-        ("/", &Method::GET | &Method::HEAD) => front(admin, &request, secure),
+        ("/", &Method::GET | &Method::HEAD) => front(all, &request, peer, secure),
         ("/", _) => http::method_not_allowed("GET, HEAD"),
-        ("/login", &Method::POST) => login(admin, request, secure).await,
+        ("/login", &Method::POST) => login(all, request, peer, secure).await,
         // Whoever makes a browser send this only signs it out.
         ("/logout", &Method::POST) => see_other("./", Some(cookie("", secure, "; Max-Age=0"))),
         ("/login" | "/logout", _) => http::method_not_allowed("POST"),
@@ -36,12 +40,13 @@ pub(super) async fn answer(admin: &Admin, request: Request, path: &str, secure: 
 
 /// The dashboard; or, with the token in the query, the cookie and then the dashboard, so that the
 /// token does not stay in the address bar.
-fn front(admin: &Admin, request: &Request, secure: bool) -> Response {
+fn front(all: &Front, request: &Request, peer: IpAddr, secure: bool) -> Response {
+    let admin = &all.admin;
     if let Some(token) = query(request.uri(), "token") {
         if admin.is_token(&token) {
             return see_other("./", Some(cookie(&admin.encoded(), secure, "")));
         }
-        return login_page(true);
+        return all.wrong_token(request.headers(), peer).unwrap_or_else(|| login_page(true));
     }
     if admin.has_cookie(request.headers()) {
         assets::page(StatusCode::OK, "dashboard.html", &[], Guard::Own)
@@ -50,15 +55,16 @@ fn front(admin: &Admin, request: &Request, secure: bool) -> Response {
     }
 }
 
-async fn login(admin: &Admin, request: Request, secure: bool) -> Response {
-    let body = match http::read_body(request.into_body(), FORM_BYTES).await {
+async fn login(all: &Front, request: Request, peer: IpAddr, secure: bool) -> Response {
+    let (admin, (head, body)) = (&all.admin, request.into_parts());
+    let body = match http::read_body(body, FORM_BYTES).await {
         Ok(body) => body,
         Err(error) => return error.response(),
     };
     let form = String::from_utf8_lossy(&body);
     match form_value(&form, "token") {
         Some(token) if admin.is_token(token.trim()) => see_other("./", Some(cookie(&admin.encoded(), secure, ""))),
-        _ => login_page(true),
+        _ => all.wrong_token(&head.headers, peer).unwrap_or_else(|| login_page(true)),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
-use hyper::StatusCode;
-use hyper::header::{HeaderValue, LOCATION};
+use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::{HeaderMap, StatusCode};
 
 use super::dashboard;
 use super::health::{self, Health};
@@ -12,9 +13,10 @@ use super::opentera;
 use crate::control::admin::Admin;
 use crate::control::opentera::OpenTera;
 use crate::control::{api, rpc};
-use crate::http::address::Counted;
+use crate::http::address::{Counted, client_address};
 use crate::http::{self, Request, Response};
 use crate::manager::Manager;
+use crate::metrics::Limited;
 use crate::session::Shared;
 
 /// What the manager's address serves.
@@ -41,13 +43,11 @@ impl Front {
             ("", None) if path == "/" => moved("/rehab/"),
             ("rehab", None) if rest.is_empty() => moved("/rehab/"),
             ("dashboard", Some(_)) if rest.is_empty() => moved("./dashboard/"),
-            ("rehab", None) | ("dashboard", Some(_)) => {
-                dashboard::answer(&self.admin, request, rest, self.is_secure()).await
-            }
-            ("rpc", _) => self.rpc(request, rest).await,
-            ("api", _) => match self.admin.allows(request.method(), request.headers()) {
-                true => api::answer(&self.manager, &request, rest),
-                false => unauthorized(),
+            ("rehab", None) | ("dashboard", Some(_)) => dashboard::answer(&self, request, rest, peer.ip()).await,
+            ("rpc", _) => self.rpc(request, rest, peer.ip()).await,
+            ("api", _) => match self.authorize(&request, peer.ip()) {
+                Ok(()) => api::answer(&self.manager, &request, rest),
+                Err(refusal) => refusal,
             },
             // What a proxy makes of X-Forwarded-For, for `viderehab doctor`; it tells a client of itself.
             ("healthz", _) if rest == "/address" => {
@@ -76,10 +76,42 @@ impl Front {
         }
     }
 
-    async fn rpc(&self, request: Request, rest: &str) -> Response {
-        let response = match self.admin.allows(request.method(), request.headers()) {
-            true => rpc::call(&self.manager, self.opentera.as_ref(), request, rest.trim_start_matches('/')).await,
-            false => unauthorized(),
+    /// Lets whoever commands go on; else the answer.
+    fn authorize(&self, request: &Request, peer: IpAddr) -> Result<(), Response> {
+        let headers = request.headers();
+        if self.admin.allows(request.method(), headers) {
+            return Ok(());
+        }
+        let refusal = match self.admin.is_wrong(headers) {
+            true => self.wrong_token(headers, peer),
+            false => None,
+        };
+        Err(refusal.unwrap_or_else(unauthorized))
+    }
+
+    /// Counts a wrong admin token against its address, as a wrong key; the answer if that has shown too many. A right one
+    /// is never asked to wait.
+    pub(super) fn wrong_token(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Response> {
+        let (address, now) = (client_address(peer, headers), Instant::now());
+        let (gate, metrics) = (&self.shared.gate, &self.shared.metrics);
+        metrics.failed_key();
+        let Some(wait) = gate.brake(address, now) else {
+            gate.failed(address, now);
+            metrics.refused(StatusCode::UNAUTHORIZED.as_u16());
+            tracing::debug!(%address, "a wrong admin token was presented");
+            return None;
+        };
+        metrics.limited(Limited::FailedKeys);
+        metrics.refused(StatusCode::TOO_MANY_REQUESTS.as_u16());
+        let mut response = rpc::error(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens from this address");
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        Some(response)
+    }
+
+    async fn rpc(&self, request: Request, rest: &str, peer: IpAddr) -> Response {
+        let response = match self.authorize(&request, peer) {
+            Ok(()) => rpc::call(&self.manager, self.opentera.as_ref(), request, rest.trim_start_matches('/')).await,
+            Err(refusal) => refusal,
         };
         self.shared.metrics.rpc(response.status().as_u16());
         response
@@ -98,8 +130,8 @@ impl Front {
     fn metrics(&self, request: &Request, peer: IpAddr) -> Response {
         let headers = request.headers();
         let local = peer.to_canonical().is_loopback() && !headers.contains_key("x-forwarded-for");
-        if !local && !self.admin.allows(request.method(), headers) {
-            return unauthorized();
+        if !local && let Err(refusal) = self.authorize(request, peer) {
+            return refusal;
         }
         let sessions = self.manager.registry().all();
         self.shared.metrics.held(sessions.iter().flat_map(|listed| &listed.session).map(|own| own.held_bytes()).sum());
@@ -110,7 +142,7 @@ impl Front {
         )
     }
 
-    fn is_secure(&self) -> bool {
+    pub(super) fn is_secure(&self) -> bool {
         self.shared.config.is_secure()
     }
 }
