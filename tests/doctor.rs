@@ -18,6 +18,8 @@ mod turnserver;
 
 #[path = "doctor/data.rs"]
 mod data;
+#[path = "doctor/endless.rs"]
+mod endless;
 #[path = "doctor/opentera.rs"]
 mod opentera;
 #[path = "doctor/ports.rs"]

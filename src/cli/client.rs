@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
@@ -24,6 +24,9 @@ use crate::tls::trust;
 
 /// How long the server has to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
+
+/// The longest answer that is read: a list of thousands of sessions, with all who are in them.
+const ANSWER_BYTES: usize = 64 << 20;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -140,7 +143,7 @@ impl Calls {
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
-        Ok((status, response.into_body().collect().await?.to_bytes()))
+        Ok((status, Limited::new(response.into_body(), ANSWER_BYTES).collect().await?.to_bytes()))
     }
 }
 

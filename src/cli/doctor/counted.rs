@@ -13,11 +13,14 @@ use super::tls::host;
 use crate::config::Config;
 use crate::http::address::Counted;
 
+/// The longest answer that is read: an address and two flags are less.
+const ANSWER_BYTES: usize = 4096;
+
 /// `answer` is what `/healthz/address` said through the proxy; `manager` the path of the manager there.
 pub(super) async fn counted(config: &Config, base: &str, manager: &str, answer: reqwest::Response) -> Finding {
     let status = answer.status();
-    let counted: Option<Counted> = match answer.text().await {
-        Ok(text) if status == StatusCode::OK => serde_json::from_str(&text).ok(),
+    let counted: Option<Counted> = match bounded(answer).await {
+        Some(text) if status == StatusCode::OK => serde_json::from_slice(&text).ok(),
         _ => None,
     };
     let Some(counted) = counted else {
@@ -62,6 +65,18 @@ pub(super) async fn counted(config: &Config, base: &str, manager: &str, answer: 
             format!("{base} leads here; the limits count us as {address}, whatever X-Forwarded-For we send"),
         ),
     }
+}
+
+/// The whole of an answer, unless it is longer than ours could be.
+async fn bounded(mut answer: reqwest::Response) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    while let Some(piece) = answer.chunk().await.ok()? {
+        whole.extend_from_slice(&piece);
+        if whole.len() > ANSWER_BYTES {
+            return None;
+        }
+    }
+    Some(whole)
 }
 
 fn unbelieved(found: String, address: IpAddr) -> Finding {
