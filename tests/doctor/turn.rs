@@ -126,6 +126,20 @@ async fn a_turn_server_that_gives_no_relay_is_told_from_one_that_does_not_know_u
 
 #[tokio::test]
 #[ignore = "needs turnserver"]
+async fn a_turn_server_with_few_relays_is_told_from_one_without_ports() {
+    let turn = TurnServer::start_as(&[&ANN[..], &["--total-quota", "1"]].concat());
+    let [first, second] = BOTH.map(|way| format!("turn:127.0.0.1:{}{way}", turn.port));
+    let mut settings = config();
+    settings.webrtc.ice_servers = vec![ann(vec![first.clone(), second.clone()])];
+    let report = doctor(&settings).await;
+    report.says(&format!("ok  {first}: "), "gives a relay");
+    // It counts the relay that we have given back for a little longer.
+    let fix = report.says(&format!("warning  {second}: "), "486");
+    assert!(fix.contains("total-quota") && !fix.contains("min-port"), "{fix}");
+}
+
+#[tokio::test]
+#[ignore = "needs turnserver"]
 async fn a_relay_is_given_back() {
     for (arguments, level) in [(&ANN[..], "ok"), (&["--no-auth"], "warning")] {
         let turn = TurnServer::start_as(&[arguments, &["--verbose"]].concat());

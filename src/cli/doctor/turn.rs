@@ -32,6 +32,9 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// What a server answers that gives this user, or all together, no more relays (RFC 8656, 7.2).
+const QUOTA_REACHED: u16 = 486;
+
 /// A `stun:` or `turn:` address (RFC 7064, RFC 7065).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Address<'a> {
@@ -118,6 +121,12 @@ async fn relay(way: &mut Way, url: &str, credentials: Option<(&str, &str)>) -> F
         Ok(Answer::Error(code @ (401 | 441), reason, _)) => {
             Finding::error(url, format!("does not take our credentials: {code} {reason}"), fix)
         }
+        // Those that we have just given back may count for a little longer.
+        Ok(Answer::Error(QUOTA_REACHED, reason, _)) => Finding::warning(
+            url,
+            format!("takes our credentials, and has no relay more for them now: {QUOTA_REACHED} {reason}"),
+            "raise user-quota and total-quota at the server: each peer of a call takes a relay or two",
+        ),
         Ok(Answer::Error(code, reason, _)) => no_relay(url, &format!("{code} {reason}")),
         Err(problem) => no_relay(url, &problem),
     }
