@@ -21,7 +21,9 @@ async fn a_certificate_is_looked_at() {
 
     authority.issue();
     fs::remove_file(&files.key).unwrap();
-    doctor(&settings).await.says("error  server.tls.key: ", &files.key);
+    let report = doctor(&settings).await;
+    report.says("error  server.tls.key: ", &files.key);
+    assert_eq!(report.text.matches("error  server.tls.key: ").count(), 1, "{}", report.text);
     authority.issue();
     let report = doctor(&settings).await;
     report.is_without_errors();

@@ -1,6 +1,7 @@
 //! `[server.tls]`: whether the two files belong together, to this host, and to this year.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use jiff::Timestamp;
 use rustls::client::verify_server_name;
@@ -40,9 +41,11 @@ fn without(config: &Config) -> Finding {
 }
 
 fn with(config: &Config, files: &Tls) -> Vec<Finding> {
-    let mut findings = vec![readers(files)];
+    let (mut findings, is_there) = (vec![readers(files)], Path::new(&files.key).exists());
     let pair = match Pair::read(files) {
         Ok(pair) => pair,
+        // Said of its readers.
+        Err(PairError::File { key: "server.tls.key", .. }) if !is_there => return findings,
         Err(PairError::File { key, path, problem }) => {
             let fix = format!("put a PEM file there that the service's user can read, or set another {key}");
             findings.push(Finding::error(key, format!("{path}: {problem}"), fix));
