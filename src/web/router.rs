@@ -16,7 +16,6 @@ use crate::control::{api, rpc};
 use crate::http::address::{Counted, client_address};
 use crate::http::{self, Request, Response};
 use crate::manager::Manager;
-use crate::metrics::Limited;
 use crate::session::Shared;
 
 /// What the manager's address serves.
@@ -101,7 +100,7 @@ impl Front {
             tracing::debug!(%address, "a wrong admin token was presented");
             return None;
         };
-        metrics.limited(Limited::FailedKeys);
+        metrics.braked();
         metrics.refused(StatusCode::TOO_MANY_REQUESTS.as_u16());
         let mut response = rpc::error(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens from this address");
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
