@@ -201,7 +201,7 @@ impl Metrics {
         self.broken.clone()
     }
 
-    /// A session refused a request, or a wrong admin token was.
+    /// A request was refused: by a session, or for a wrong admin token.
     pub fn refused(&self, status: u16) {
         self.refusals.get_or_create(&StatusLabel { status }).inc();
     }
