@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{HeaderMap, StatusCode};
@@ -75,36 +75,43 @@ impl Front {
         }
     }
 
-    /// Lets whoever commands go on; else the answer.
+    /// Lets whoever commands go on; else the answer, which the contract has as 401 however often.
     fn authorize(&self, request: &Request, peer: IpAddr) -> Result<(), Response> {
         let headers = request.headers();
         if self.admin.allows(request.method(), headers) {
             return Ok(());
         }
-        let refusal = match self.admin.is_wrong(headers) {
-            true => self.wrong_token(headers, peer),
-            false => None,
-        };
-        Err(refusal.unwrap_or_else(unauthorized))
+        if self.admin.is_wrong(headers) {
+            self.count_wrong(headers, peer);
+            self.shared.metrics.refused(StatusCode::UNAUTHORIZED.as_u16());
+        }
+        Err(unauthorized())
     }
 
-    /// Counts a wrong admin token against its address, as a wrong key; the answer if that has shown too many. A right one
-    /// is never asked to wait.
+    /// Counts a wrong admin token on a page; the answer, if its address has shown too many. A right one is never asked to wait.
     pub(super) fn wrong_token(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Response> {
+        let wait = self.count_wrong(headers, peer);
+        let status = if wait.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNAUTHORIZED };
+        self.shared.metrics.refused(status.as_u16());
+        let mut response = rpc::error(status, "too many wrong tokens from this address");
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait?.as_secs() + 1));
+        Some(response)
+    }
+
+    /// Counts a wrong admin token against its address, as a wrong key; how long that is to wait, if it has shown too many.
+    fn count_wrong(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Duration> {
         let (address, now) = (client_address(peer, headers), Instant::now());
         let (gate, metrics) = (&self.shared.gate, &self.shared.metrics);
         metrics.failed_key();
-        let Some(wait) = gate.brake(address, now) else {
-            gate.failed(address, now);
-            metrics.refused(StatusCode::UNAUTHORIZED.as_u16());
-            tracing::debug!(%address, "a wrong admin token was presented");
-            return None;
-        };
-        metrics.braked();
-        metrics.refused(StatusCode::TOO_MANY_REQUESTS.as_u16());
-        let mut response = rpc::error(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens from this address");
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
-        Some(response)
+        let wait = gate.brake(address, now);
+        match wait {
+            Some(_) => metrics.braked(),
+            None => {
+                gate.failed(address, now);
+                tracing::debug!(%address, "a wrong admin token was presented");
+            }
+        }
+        wait
     }
 
     async fn rpc(&self, request: Request, rest: &str, peer: IpAddr) -> Response {
