@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let variables = text.lines().filter_map(|line| line.split_once('='));
-    let variables: Vec<_> = variables.map(|(name, value)| (format!("VIDEREHAB_{name}"), value.to_owned())).collect();
+    let variables: Vec<_> = variables.map(|(name, value)| (format!("VIDEREHAB_{name}").into(), value.into())).collect();
     if let Err(error) = load(None, variables.into_iter()) {
         assert!(!error.to_string().is_empty());
     }

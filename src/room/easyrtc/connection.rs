@@ -47,8 +47,6 @@ pub struct ConnectionView<'a> {
     pub easyrtcid: &'a Name,
     /// Its application.
     pub application: &'a Name,
-    /// The JSON text of its username.
-    pub username: Option<&'a str>,
     /// The rooms it is in, in the order in which it joined them.
     pub rooms: Vec<&'a Name>,
 }

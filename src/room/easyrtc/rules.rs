@@ -131,7 +131,6 @@ impl EasyRtc {
         Some(ConnectionView {
             easyrtcid: &connection.easyrtcid,
             application: &connection.application,
-            username: connection.username.as_deref(),
             rooms: connection.rooms.values().map(|index| &rooms[*index].name).collect(),
         })
     }
