@@ -74,9 +74,14 @@ impl Lifecycle {
                 presence: self.presence.clone(),
             };
             let shared = self.shared.clone();
-            // It may read a file of the site's.
-            let made = tokio::task::spawn_blocking(move || Session::new(plan, shared));
-            let session = made.await.expect("making a session does not panic");
+            let session = match shared.config.webrtc.working_directory.is_empty() {
+                true => Session::new(plan, shared),
+                // It reads a file there. Elsewhere than on this thread a session takes more memory, so only then.
+                false => {
+                    let made = tokio::task::spawn_blocking(move || Session::new(plan, shared));
+                    made.await.expect("making a session does not panic")
+                }
+            };
             session.restore_seats(seats);
             match port {
                 Port::Bound(lease, listener) => session.listen(listener, lease),
