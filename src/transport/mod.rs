@@ -9,6 +9,7 @@ pub mod websocket;
 
 use std::time::Duration;
 
+use crate::http::{BodyError, Budget, HeldBody, Request};
 pub use crate::wire::Form;
 use crate::wire::Text;
 
@@ -70,6 +71,18 @@ impl Close {
 /// The longest message or body of a client that is not admitted yet: enough for a `connect`, too little for many such
 /// clients to take what there is for those who have a key.
 const UNADMITTED_BYTES: usize = 32 * 1024;
+
+/// Reads a body of a client, of at most `limit` bytes. One that is not admitted sends a short one, and leaves half of the
+/// budget to others.
+///
+/// # Errors
+/// As [`Budget::read`].
+async fn body_of(budget: &Budget, request: Request, limit: usize, is_admitted: bool) -> Result<HeldBody, BodyError> {
+    match is_admitted {
+        true => budget.read(request.into_body(), limit).await,
+        false => budget.read_within_half(request.into_body(), limit.min(UNADMITTED_BYTES)).await,
+    }
+}
 
 /// What lies behind one client's connection, as a transport sees it. Dropping it says that the
 /// connection is gone.

@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, State};
 use super::phase::{Ending, Phase, Way};
-use super::{End, Endpoint, Refusal, Service};
+use super::{End, Endpoint, Refusal, Service, Settings};
 use crate::http::{self, BodyError, Request, Response};
-use crate::transport::UNADMITTED_BYTES;
+use crate::transport::body_of;
 use crate::wire::Text;
 use crate::wire::socketio::{NOOP, Version, packets as split, render_body};
 
@@ -58,12 +58,8 @@ impl<E: Endpoint> Service<E> {
             client.break_off();
             return http::empty(StatusCode::BAD_REQUEST);
         }
-        let (bodies, limit) = (&self.settings.bodies, self.settings.message_bytes);
-        let read = match client.is_admitted() {
-            true => bodies.read(request.into_body(), limit).await,
-            false => bodies.read_within_half(request.into_body(), limit.min(UNADMITTED_BYTES)).await,
-        };
-        let body = match read {
+        let Settings { bodies, message_bytes, .. } = &self.settings;
+        let body = match body_of(bodies, request, *message_bytes, client.is_admitted()).await {
             Ok(body) => body,
             Err(BodyError::TooLarge(_)) => {
                 place.finish();

@@ -9,7 +9,7 @@ use super::polled::WayIn;
 use super::{ENCODED_FACTOR, Service, SessionName, not_found};
 use crate::http::request::form_value;
 use crate::http::{self, BodyError, HeldBody, Request, Response};
-use crate::transport::{Endpoint, UNADMITTED_BYTES};
+use crate::transport::{Endpoint, body_of};
 use crate::wire::sockjs::{DecodeError, decode_array, padding};
 
 impl<E: Endpoint> Service<E> {
@@ -74,12 +74,8 @@ impl<E: Endpoint> Service<E> {
             .try_acquire()
             .map_err(|_| http::text(StatusCode::SERVICE_UNAVAILABLE, "too many requests of this session at once\n"))?;
         let is_admitted = session.as_ref().is_some_and(|session| session.is_admitted());
-        let (bodies, limit) = (&self.settings.bodies, self.settings.message_bytes * ENCODED_FACTOR);
-        let read = match is_admitted {
-            true => bodies.read(request.into_body(), limit).await,
-            false => bodies.read_within_half(request.into_body(), limit.min(UNADMITTED_BYTES)).await,
-        };
-        read.map_err(|error| error.response())
+        let limit = self.settings.message_bytes * ENCODED_FACTOR;
+        body_of(&self.settings.bodies, request, limit, is_admitted).await.map_err(|error| error.response())
     }
 
     /// Hands over the messages of one body, in order, as fast as the application takes them.
