@@ -113,10 +113,11 @@ impl Connection {
     }
 }
 
-impl Endpoint for Connection {
-    fn receive(&self, message: &str) -> Duration {
+impl Connection {
+    /// Hears a message that took so many bytes.
+    fn hear(&self, message: &str, bytes: usize) -> Duration {
         if self.resume(message) || self.line.end.get().is_some() {
-            return self.spend(message.len());
+            return self.spend(bytes);
         }
         let peer = self.peer();
         let mut state = self.session.state();
@@ -131,17 +132,20 @@ impl Endpoint for Connection {
         drop(state);
         self.session.shared.metrics.packet(verdict);
         if verdict == Verdict::Refused {
-            tracing::trace!(session = self.session.id, peer, bytes = message.len(), "packet refused");
+            tracing::trace!(session = self.session.id, peer, bytes, "packet refused");
         }
-        self.spend(message.len())
+        self.spend(bytes)
+    }
+}
+
+impl Endpoint for Connection {
+    fn receive(&self, message: &str) -> Duration {
+        self.hear(message, message.len())
     }
 
-    /// The old server reads binary messages as text, and so do we.
+    /// The old server reads binary messages as text, and so do we. What is none is no packet either.
     fn receive_binary(&self, message: &[u8]) -> Duration {
-        match std::str::from_utf8(message) {
-            Ok(text) => self.receive(text),
-            Err(_) => self.receive("").max(self.spend(message.len())),
-        }
+        self.hear(std::str::from_utf8(message).unwrap_or_default(), message.len())
     }
 
     fn count(&self, bytes: usize) -> Duration {
