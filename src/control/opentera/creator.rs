@@ -144,9 +144,8 @@ impl OpenTera {
 /// Whether a stop has ended the session: all but one whose end the server could not note.
 fn ended(result: &Result<serde_json::Value, Failure>) -> bool {
     match result {
-        Ok(_) | Err(Failure::NothingToStop | Failure::Unavailable) => true,
-        // What came after the stop is told again by itself.
-        Err(Failure::Refused(_)) => true,
+        // Of what was refused the stop itself was done, and what comes after it is told again by itself.
+        Ok(_) | Err(Failure::NothingToStop | Failure::Unavailable | Failure::Refused(_)) => true,
         Err(_) => false,
     }
 }
