@@ -186,11 +186,6 @@ impl Metrics {
         self.limited.get_or_create(&LimitLabel { limit: limit.name() }).inc();
     }
 
-    /// A wrong admin token was not looked at any more: its address had shown too many.
-    pub fn braked(&self) {
-        self.limited(Limited::FailedKeys);
-    }
-
     /// What all sessions keep, in bytes, now.
     pub fn held(&self, bytes: usize) {
         self.held.set(i64::try_from(bytes).unwrap_or(i64::MAX));

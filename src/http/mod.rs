@@ -8,12 +8,13 @@ pub mod request;
 pub mod serve;
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
@@ -55,6 +56,13 @@ pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let body = serde_json::to_vec(value).expect("our own types have text keys and finite numbers");
     typed(status, "application/json", body)
+}
+
+/// 429 with the seconds to wait.
+pub fn too_many(wait: Duration, body: &'static str) -> Response {
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, body);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+    response
 }
 
 /// 405 with the methods that the path has.

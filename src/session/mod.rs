@@ -23,6 +23,7 @@ mod view;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -58,6 +59,21 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Where sessions live.
     pub threads: Threads,
+}
+
+impl Shared {
+    /// Counts a wrong key, or admin token, against its address; how long that is to wait, if it has shown too many. Whoever
+    /// has a right one is never asked to.
+    pub fn count_wrong(&self, address: IpAddr) -> Option<Duration> {
+        let now = Instant::now();
+        self.metrics.failed_key();
+        let wait = self.gate.brake(address, now);
+        match wait {
+            Some(_) => self.metrics.limited(Limited::FailedKeys),
+            None => self.gate.failed(address, now),
+        }
+        wait
+    }
 }
 
 /// What a session tells the manager.

@@ -3,10 +3,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{HeaderValue, RETRY_AFTER};
 
 use super::easyrtc::new_id;
 use super::keys::{Grant, NO_KEY};
@@ -17,7 +16,6 @@ use crate::http::address::client_address;
 use crate::http::origin::{Origin, is_loaded_elsewhere};
 use crate::http::request::{cookie, query};
 use crate::http::{self, Budget, Request, Response};
-use crate::metrics::Limited;
 use crate::room::Admission;
 use crate::transport::websocket::{self, Framing};
 use crate::transport::{Carrier, socketio, sockjs};
@@ -217,13 +215,9 @@ impl Session {
         if let Some(grant) = self.check_key(presented) {
             return Ok(Some(grant));
         }
-        let now = Instant::now();
-        self.shared.metrics.failed_key();
-        if let Some(wait) = self.shared.gate.brake(address, now) {
-            self.shared.metrics.limited(Limited::FailedKeys);
+        if let Some(wait) = self.shared.count_wrong(address) {
             return Err(wait);
         }
-        self.shared.gate.failed(address, now);
         tracing::debug!(session = self.id, %address, "a wrong key was presented");
         Ok(None)
     }
@@ -252,10 +246,7 @@ impl Presented {
 }
 
 fn too_many(wait: Duration) -> Response {
-    let mut response = http::text(StatusCode::TOO_MANY_REQUESTS, "too many wrong keys from this address\n");
-    let seconds = wait.as_secs() + 1;
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    response
+    http::too_many(wait, "too many wrong keys from this address\n")
 }
 
 fn foreign() -> Response {

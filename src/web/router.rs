@@ -2,9 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{HeaderValue, LOCATION};
 use hyper::{HeaderMap, StatusCode};
 
 use super::dashboard;
@@ -82,36 +81,21 @@ impl Front {
             return Ok(());
         }
         if self.admin.is_wrong(headers) {
-            self.count_wrong(headers, peer);
+            self.shared.count_wrong(client_address(peer, headers));
             self.shared.metrics.refused(StatusCode::UNAUTHORIZED.as_u16());
         }
         Err(unauthorized())
     }
 
-    /// Counts a wrong admin token on a page; the answer, if its address has shown too many. A right one is never asked to wait.
+    /// Counts a wrong admin token on a page; the answer, if its address has shown too many.
     pub(super) fn wrong_token(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Response> {
-        let wait = self.count_wrong(headers, peer);
-        let status = if wait.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNAUTHORIZED };
+        let refusal = self
+            .shared
+            .count_wrong(client_address(peer, headers))
+            .map(|wait| http::too_many(wait, "too many wrong tokens from this address\n"));
+        let status = refusal.as_ref().map_or(StatusCode::UNAUTHORIZED, Response::status);
         self.shared.metrics.refused(status.as_u16());
-        let mut response = rpc::error(status, "too many wrong tokens from this address");
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait?.as_secs() + 1));
-        Some(response)
-    }
-
-    /// Counts a wrong admin token against its address, as a wrong key; how long that is to wait, if it has shown too many.
-    fn count_wrong(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Duration> {
-        let (address, now) = (client_address(peer, headers), Instant::now());
-        let (gate, metrics) = (&self.shared.gate, &self.shared.metrics);
-        metrics.failed_key();
-        let wait = gate.brake(address, now);
-        match wait {
-            Some(_) => metrics.braked(),
-            None => {
-                gate.failed(address, now);
-                tracing::debug!(%address, "a wrong admin token was presented");
-            }
-        }
-        wait
+        refusal
     }
 
     async fn rpc(&self, request: Request, rest: &str, peer: IpAddr) -> Response {
