@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use bystanders::Bystanders;
 use hyper::Method;
 use serde_json::{Value, json};
-use server::{Peer, Server, Started, config, open, open_from, packet, send, start};
+use server::{Peer, Server, Started, config, eventually, open, open_from, packet, send, start};
 
 /// A metric's value, 0 if it is not there.
 async fn metric(server: &Server, name: &str) -> u64 {
@@ -33,6 +33,19 @@ async fn metric(server: &Server, name: &str) -> u64 {
 
 async fn limited(server: &Server, limit: &str) -> u64 {
     metric(server, &format!("viderehab_limited_total{{limit=\"{limit}\"}}")).await
+}
+
+/// The status that a POST to a session is answered with.
+async fn post(session: &Started, path: &str, body: impl Into<String>) -> u16 {
+    send(session.address(), Method::POST, path, &[], body.into()).await.status.as_u16()
+}
+
+/// A body of which all but the last byte has been sent.
+fn begun(session: &Started, path: &str, bytes: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(session.address()).unwrap();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {bytes}\r\n\r\n");
+    stream.write_all((head + &" ".repeat(bytes - 1)).as_bytes()).unwrap();
+    stream
 }
 
 /// A session with so many who speak, and one who listens.
@@ -175,14 +188,10 @@ async fn a_full_session_has_room_for_those_who_come_back() {
     assert_eq!(answer["resumed"], true, "while there is another connection");
     assert_eq!(ann.closed().await, 4006);
     drop(once_more);
-    let since = Instant::now();
     let (path, bearer) = (format!("/api/sessions/{}", session.id()), format!("Bearer {}", server::TOKEN));
     let shown =
         async || send(server.address, Method::GET, &path, &[("authorization", &bearer)], String::new()).await.text();
-    while !shown().await.contains("is_lost") {
-        assert!(since.elapsed() < Duration::from_secs(5), "it is known to be lost");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("it is known to be lost", async || shown().await.contains("is_lost")).await;
     let (_ann, answer) = resume(back).await;
     assert_eq!(answer["resumed"], true, "after it was lost");
     assert!(open(session.address(), &format!("/ws?key={}", session.key("bob"))).await.is_err(), "it is full");
@@ -222,12 +231,10 @@ async fn a_session_keeps_no_more_than_it_may() {
     let (mine, theirs) = (session.key("ann"), session.key("bob"));
     for room in ["a", "b", "c", "d"] {
         // A client that polls once, and then never again.
-        let post = async |path: &str, body: String| {
-            let path = format!("/echo/0/{room}/{path}?key={theirs}");
-            send(session.address(), Method::POST, &path, &[], body).await.status.as_u16()
-        };
-        assert_eq!(post("xhr", String::new()).await, 200);
-        assert_eq!(post("xhr_send", json!([packet("connect", "slow", room, json!("{}"))]).to_string()).await, 204);
+        let path = |last: &str| format!("/echo/0/{room}/{last}?key={theirs}");
+        assert_eq!(post(&session, &path("xhr"), "").await, 200);
+        let connect = json!([packet("connect", "slow", room, json!("{}"))]).to_string();
+        assert_eq!(post(&session, &path("xhr_send"), connect).await, 204);
         let mut speaker = session.open(&mine).await;
         speaker.join("S", room).await;
         for _ in 0..13 {
@@ -247,49 +254,29 @@ async fn a_session_keeps_no_more_than_it_may() {
 /// Bodies that are begun and not ended: what a session keeps of them has a bound, and it is the session's own.
 #[tokio::test]
 async fn a_session_reads_no_more_at_once_than_it_may_keep() {
-    const BEGUN: usize = 30_000;
     let mut settings = config();
     settings.limits.message_bytes = 10_000;
     settings.limits.session_bytes = 100_000;
     let server = start(settings).await;
     let (session, other) = (server.session().await, server.session().await);
-    let key = session.key("ann");
-    let post = async |session: &Started, path: &str, body: String| {
-        let path = format!("/echo/0/{path}?key={}", session.key("ann"));
-        send(session.address(), Method::POST, &path, &[], body).await.status.as_u16()
-    };
-    let say = packet("connect", "A", "main", json!("{}"));
-    let says = json!([say.as_str()]).to_string();
+    let path = |session: &Started, path: &str| format!("/echo/0/{path}?key={}", session.key("ann"));
+    let says = json!([packet("connect", "A", "main", json!("{}"))]).to_string();
     for (session, name) in [(&session, "own"), (&other, "other")] {
-        assert_eq!(post(session, &format!("{name}/xhr"), String::new()).await, 200);
+        assert_eq!(post(session, &path(session, &format!("{name}/xhr")), "").await, 200);
     }
-    let head = |number: usize| {
-        format!(
-            "POST /echo/0/s{number}/xhr_send?key={key} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{}",
-            BEGUN + 1,
-            " ".repeat(BEGUN)
-        )
-    };
-    let mut begun = Vec::new();
+    let mut all = Vec::new();
     for number in 0..4 {
-        assert_eq!(post(&session, &format!("s{number}/xhr"), String::new()).await, 200);
-        let mut stream = TcpStream::connect(session.address()).unwrap();
-        stream.write_all(head(number).as_bytes()).unwrap();
-        begun.push(stream);
+        assert_eq!(post(&session, &path(&session, &format!("s{number}/xhr")), "").await, 200);
+        all.push(begun(&session, &path(&session, &format!("s{number}/xhr_send")), 30_000));
     }
-    let refused = async || metric(&server, "viderehab_refusals_total{status=\"503\"}").await;
-    let since = Instant::now();
-    while refused().await == 0 {
-        assert!(since.elapsed() < Duration::from_secs(10), "three fit, the fourth does not");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(post(&other, "other/xhr_send", says.clone()).await, 204, "another session is none the wiser");
-    drop(begun);
+    let refused = async || metric(&server, "viderehab_refusals_total{status=\"503\"}").await > 0;
+    eventually("three fit, the fourth does not", refused).await;
+    let theirs = post(&other, &path(&other, "other/xhr_send"), says.as_str()).await;
+    assert_eq!(theirs, 204, "another session is none the wiser");
+    drop(all);
     // The server sees sometime that they are gone.
-    while post(&session, "own/xhr_send", says.clone()).await != 204 {
-        assert!(since.elapsed() < Duration::from_secs(10), "what they took is given back");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let own = path(&session, "own/xhr_send");
+    eventually("what they took is given back", async || post(&session, &own, says.as_str()).await == 204).await;
     server.app.stop().await;
 }
 

@@ -18,11 +18,45 @@ async fn server_of(packets: u32, bytes: u32) -> (Server, Started) {
 }
 
 async fn is_slowed_down(server: &Server, what: &str) {
-    let since = Instant::now();
-    while limited(server, "connection_rate").await == 0 {
-        assert!(since.elapsed() < Duration::from_secs(5), "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    eventually(what, async || limited(server, "connection_rate").await > 0).await;
+}
+
+/// Each says so many bytes at once, which it may; together it is more than some other limit allows.
+async fn all_say(speakers: &mut [Peer], bytes: usize) {
+    for (number, speaker) in speakers.iter_mut().enumerate() {
+        speaker.say(packet("broadcast", &format!("S{number}"), "main", json!("x".repeat(bytes)))).await;
     }
+}
+
+/// A connection may say ten thousand bytes at once, so a session a hundred thousand.
+#[tokio::test]
+async fn a_session_may_say_the_bytes_of_ten_connections() {
+    let (server, _) = server_of(0, 2000).await;
+    let (_session, mut speakers, mut listener) = crowd(&server, 15).await;
+    all_say(&mut speakers, 8000).await;
+    hears(&mut listener, 15).await;
+    eventually("together they are slowed down", async || limited(&server, "session_rate").await > 0).await;
+    assert_eq!((limited(&server, "connection_rate").await, limited(&server, "address_rate").await), (0, 0));
+    server.app.stop().await;
+}
+
+/// An address two hundred thousand.
+#[tokio::test]
+async fn an_address_may_say_the_bytes_of_twenty_connections() {
+    let (server, _) = server_of(0, 2000).await;
+    let mut crowds = Vec::new();
+    for _ in 0..3 {
+        crowds.push(crowd(&server, 9).await);
+    }
+    for (_, speakers, _) in &mut crowds {
+        all_say(speakers, 8500).await;
+    }
+    for (_, _, listener) in &mut crowds {
+        hears(listener, 9).await;
+    }
+    eventually("together they are slowed down", async || limited(&server, "address_rate").await > 0).await;
+    assert_eq!((limited(&server, "connection_rate").await, limited(&server, "session_rate").await), (0, 0));
+    server.app.stop().await;
 }
 
 /// A message that is not UTF-8, of so many bytes.
@@ -76,16 +110,12 @@ async fn bodies_without_a_message_count() {
     ];
     for (what, (packets, bytes), body) in cases {
         let (server, session) = server_of(packets, bytes).await;
-        let key = session.key("ann");
-        let post = async |path: &str, body: String| {
-            let path = format!("/echo/0/x/{path}?key={key}");
-            send(session.address(), Method::POST, &path, &[], body).await
-        };
-        post("xhr", String::new()).await;
+        let path = |last: &str| format!("/echo/0/x/{last}?key={}", session.key("ann"));
+        assert_eq!(post(&session, &path("xhr"), "").await, 200);
         let mut sent = 0;
         while limited(&server, "connection_rate").await == 0 {
             assert!(sent < 60, "{what}");
-            post("xhr_send", body.clone()).await;
+            post(&session, &path("xhr_send"), body.as_str()).await;
             sent += 1;
         }
         server.app.stop().await;

@@ -159,6 +159,16 @@ pub async fn send(address: SocketAddr, method: Method, path: &str, headers: &[(&
     tokio::time::timeout(SOON, exchange).await.expect("an answer in time")
 }
 
+/// Waits until something holds; `what` is told if it does not in time.
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+pub async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+    let since = std::time::Instant::now();
+    while !holds().await {
+        assert!(since.elapsed() < 2 * SOON, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// A WebSocket client that speaks videre packets.
 pub struct Peer<S = TcpStream> {
     pub socket: WebSocketStream<S>,
