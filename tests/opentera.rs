@@ -15,6 +15,8 @@ mod machine;
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod server;
+#[path = "support/site.rs"]
+mod site;
 #[path = "support/tera.rs"]
 mod tera;
 
@@ -22,7 +24,8 @@ use std::time::{Duration, Instant};
 
 use prost::Message;
 use serde_json::{Value, json};
-use server::{Server, config, open};
+use server::{config, open};
+use site::Site;
 use tera::{Fault, Redis, Rest, user, with_opentera};
 use viderehab::wire::manage::Role;
 use viderehab::wire::opentera::messages::{JoinSessionEvent, TeraEvent, UserEvent};
@@ -32,44 +35,7 @@ const POST_SESSIONS: &str = "POST /api/service/sessions";
 const POST_EVENTS: &str = "POST /api/service/sessions/events";
 const PRESENCES: &str = "module.TeraServer.UserManagerModule.events";
 
-/// Everything a service needs, and the service.
-struct Site {
-    redis: Redis,
-    rest: Rest,
-    server: Server,
-}
-
 impl Site {
-    async fn start() -> Self {
-        Self::with(|_| {}).await
-    }
-
-    async fn with(change: impl FnOnce(&mut viderehab::config::Config)) -> Self {
-        let (redis, rest) = (Redis::start().await, Rest::start().await);
-        redis.server_starts("the first key of the server 1234").await;
-        let mut config = with_opentera(config(), &redis, &rest);
-        change(&mut config);
-        let site = Self { redis, rest, server: server::start(config).await };
-        site.ready().await;
-        site
-    }
-
-    /// Waits until calls come in.
-    async fn ready(&self) {
-        self.readyz(200).await;
-    }
-
-    async fn readyz(&self, status: u16) -> String {
-        for _ in 0..1000 {
-            let answer = self.server.get("/readyz").await;
-            if answer.status.as_u16() == status {
-                return answer.text();
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("readyz does not become {status}: {}", self.server.get("/readyz").await.text());
-    }
-
     /// Starts a session of a user, with that user and a participant.
     async fn session(&self, creator: i64) -> Value {
         let reply = self.redis.manage(start(creator)).await;

@@ -3,16 +3,18 @@
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod server;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+mod site;
 #[path = "support/tera.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod tera;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use server::{QUIET, Server, config};
-use tera::{Redis, Rest, with_opentera};
+use server::QUIET;
+use site::Site;
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -23,32 +25,24 @@ use viderehab::control::opentera::log::Forward;
 const WARNINGS: &str = "log.warning";
 const ERRORS: &str = "log.error";
 
-/// A service that is alone in the process, and what it runs on.
-struct Site {
-    redis: Redis,
-    _rest: Rest,
-    server: Server,
-    _alone: MutexGuard<'static, ()>,
+/// A service that is alone in the process.
+struct Alone {
+    site: Site,
+    _place: MutexGuard<'static, ()>,
 }
 
-impl Site {
+impl Alone {
     async fn start() -> Self {
-        static ALONE: Mutex<()> = Mutex::const_new(());
-        let alone = ALONE.lock().await;
-        let (redis, rest) = (Redis::start().await, Rest::start().await);
-        redis.server_starts("the first key of the server 1234").await;
-        let server = server::start(with_opentera(config(), &redis, &rest)).await;
-        while server.get("/readyz").await.status != 200 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Self { redis, _rest: rest, server, _alone: alone }
+        static PLACE: Mutex<()> = Mutex::const_new(());
+        let place = PLACE.lock().await;
+        Self { site: Site::start().await, _place: place }
     }
 
     /// How many lines Redis was given, taken or not, once no more come.
     async fn pushed(&self) -> usize {
         let mut before = None;
         for _ in 0..20 {
-            let text: String = self.redis.ask(&["INFO", "commandstats"]).await;
+            let text: String = self.site.redis.ask(&["INFO", "commandstats"]).await;
             let pushed =
                 text.split_once("cmdstat_rpush:calls=").map_or("0", |(_, rest)| rest.split_once(',').unwrap().0);
             let now = pushed.parse().unwrap();
@@ -61,7 +55,7 @@ impl Site {
     }
 
     async fn length(&self, list: &str) -> usize {
-        self.redis.ask(&["LLEN", list]).await
+        self.site.redis.ask(&["LLEN", list]).await
     }
 }
 
@@ -83,36 +77,36 @@ impl<S: Subscriber> Layer<S> for Told {
 async fn that_redis_takes_no_line_is_told_once_and_not_to_redis() {
     let told = Told::default();
     let _log = tracing_subscriber::registry().with(Forward).with(told.clone()).set_default();
-    let site = Site::start().await;
-    let begin = site.pushed().await;
+    let alone = Alone::start().await;
+    let begin = alone.pushed().await;
     for outage in 1..=2 {
-        site.redis.ask::<()>(&["SET", WARNINGS, "no list"]).await;
-        let before = site.pushed().await;
+        alone.site.redis.ask::<()>(&["SET", WARNINGS, "no list"]).await;
+        let before = alone.pushed().await;
         for _ in 0..3 {
             tracing::warn!("we degraded");
             // Other lines are taken meanwhile, and are no end of the outage.
             tracing::error!("somebody must act");
         }
-        assert_eq!(site.pushed().await, before + 6, "nothing but what was said, {begin} before");
+        assert_eq!(alone.pushed().await, before + 6, "nothing but what was said, {begin} before");
         assert_eq!(told.0.load(Ordering::Relaxed), outage);
-        site.redis.ask::<()>(&["DEL", WARNINGS]).await;
+        alone.site.redis.ask::<()>(&["DEL", WARNINGS]).await;
         tracing::warn!("and go on");
-        site.pushed().await;
-        assert_eq!(site.length(WARNINGS).await, 1);
+        alone.pushed().await;
+        assert_eq!(alone.length(WARNINGS).await, 1);
     }
-    site.server.app.stop().await;
+    alone.site.server.app.stop().await;
 }
 
 /// Whoever asks for pages without a token, again and again, does not fill the server's memory.
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn refused_requests_of_pages_are_noted_a_few_a_minute() {
-    let site = Site::start().await;
-    let before = site.length(ERRORS).await;
+    let alone = Alone::start().await;
+    let before = alone.length(ERRORS).await;
     for _ in 0..100 {
-        assert_eq!(site.server.get("/participant").await.status, 403);
+        assert_eq!(alone.site.server.get("/participant").await.status, 403);
     }
-    site.pushed().await;
-    assert_eq!(site.length(ERRORS).await - before, 20);
-    site.server.app.stop().await;
+    alone.pushed().await;
+    assert_eq!(alone.length(ERRORS).await - before, 20);
+    alone.site.server.app.stop().await;
 }
