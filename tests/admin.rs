@@ -13,11 +13,6 @@ async fn ask(server: &Server, method: Method, path: &str, header: (&str, &str), 
     send(server.address, method, path, &[header], body.to_owned()).await
 }
 
-async fn metric(server: &Server, name: &str) -> u64 {
-    let text = server.get("/metrics").await.text();
-    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map_or(0, |value| value.parse().unwrap())
-}
-
 #[tokio::test]
 async fn wrong_tokens_are_counted_and_braked() {
     let mut config = config();
@@ -29,7 +24,7 @@ async fn wrong_tokens_are_counted_and_braked() {
     for _ in 0..10 {
         assert_eq!(server.get("/api/sessions").await.status, 401);
     }
-    assert_eq!(metric(&server, "viderehab_failed_keys_total").await, 0);
+    assert_eq!(server.metric("viderehab_failed_keys_total").await, 0);
     let (wrong, plain) = (("authorization", WRONG), ("accept", "*/*"));
     let ways = [
         (Method::GET, "/api/sessions", wrong, ""),
@@ -42,7 +37,7 @@ async fn wrong_tokens_are_counted_and_braked() {
     for (method, path, header, body) in ways.clone() {
         assert_eq!(ask(&server, method, path, header, body).await.status, 401, "{path}");
     }
-    assert_eq!(metric(&server, "viderehab_failed_keys_total").await, 5);
+    assert_eq!(server.metric("viderehab_failed_keys_total").await, 5);
     assert_eq!(ask(&server, Method::GET, "/api/sessions", wrong, "").await.status, 401);
     for (method, path, header, body) in ways.into_iter().take(5) {
         let answer = ask(&server, method, path, header, body).await;
@@ -50,9 +45,9 @@ async fn wrong_tokens_are_counted_and_braked() {
         assert_eq!(answer.status, if is_page { 429 } else { 401 }, "{path}");
         assert_eq!(answer.headers.contains_key("retry-after"), is_page);
     }
-    assert_eq!(metric(&server, "viderehab_failed_keys_total").await, 11);
-    assert_eq!(metric(&server, "viderehab_refusals_total{status=\"429\"}").await, 2);
-    assert_eq!(metric(&server, "viderehab_limited_total{limit=\"failed_keys\"}").await, 5);
+    assert_eq!(server.metric("viderehab_failed_keys_total").await, 11);
+    assert_eq!(server.metric("viderehab_refusals_total{status=\"429\"}").await, 2);
+    assert_eq!(server.metric("viderehab_limited_total{limit=\"failed_keys\"}").await, 5);
     assert_eq!(ask(&server, Method::GET, "/api/sessions", right, "").await.status, 200);
     let login = format!("token={}", TOKEN.replace(' ', "+"));
     assert_eq!(ask(&server, Method::POST, "/rehab/login", plain, &login).await.status, 303);

@@ -227,11 +227,7 @@ async fn who_asks_no_more_has_broken_nothing() {
     let mut settings = config();
     settings.limits.handshake_secs = 1;
     let server = start(settings).await;
-    let broken = async || {
-        let metrics = server.get("/metrics").await.text();
-        let line = metrics.lines().find(|line| line.starts_with("viderehab_broken_connections_total ")).unwrap();
-        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
-    };
+    let broken = async || server.metric("viderehab_broken_connections_total").await;
     let ends = async |sent: &[u8]| {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(sent).await.unwrap();

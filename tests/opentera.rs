@@ -15,7 +15,7 @@ mod machine;
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod server;
-#[path = "support/site.rs"]
+#[path = "support/opentera_site.rs"]
 mod site;
 #[path = "support/tera.rs"]
 mod tera;

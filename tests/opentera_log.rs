@@ -3,7 +3,7 @@
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod server;
-#[path = "support/site.rs"]
+#[path = "support/opentera_site.rs"]
 #[allow(dead_code, reason = "each test binary uses what it needs of it")]
 mod site;
 #[path = "support/tera.rs"]

@@ -24,15 +24,8 @@ use hyper::Method;
 use serde_json::{Value, json};
 use server::{Peer, Server, Started, config, eventually, open, open_from, packet, send, start};
 
-/// A metric's value, 0 if it is not there.
-async fn metric(server: &Server, name: &str) -> u64 {
-    let text = server.get("/metrics").await.text();
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.map_or(0, |value| value.parse().unwrap())
-}
-
 async fn limited(server: &Server, limit: &str) -> u64 {
-    metric(server, &format!("viderehab_limited_total{{limit=\"{limit}\"}}")).await
+    server.metric(&format!("viderehab_limited_total{{limit=\"{limit}\"}}")).await
 }
 
 /// The status that a POST to a session is answered with.
@@ -211,7 +204,7 @@ async fn wrong_keys_are_braked_and_that_is_counted() {
         assert_eq!(status("wrong").await, 401);
     }
     assert_eq!(status("wrong").await, 429);
-    assert_eq!((limited(&server, "failed_keys").await, metric(&server, "viderehab_failed_keys_total").await), (1, 4));
+    assert_eq!((limited(&server, "failed_keys").await, server.metric("viderehab_failed_keys_total").await), (1, 4));
     // A right key is not held up.
     assert!(open(session.address(), &format!("/ws?key={}", session.key("ann"))).await.is_ok());
     server.app.stop().await;
@@ -243,11 +236,11 @@ async fn a_session_keeps_no_more_than_it_may() {
         // All of it has been dealt with when this is answered.
         speaker.say(packet("ping", "S", room, json!(""))).await;
         while speaker.hear().await["Header"]["Event"] != "ping" {}
-        assert!(metric(&server, "viderehab_held_bytes").await <= 100_000);
+        assert!(server.metric("viderehab_held_bytes").await <= 100_000);
         bystanders.go_on().await;
     }
-    assert!(metric(&server, "viderehab_held_bytes").await > 40_000);
-    assert!(metric(&server, "viderehab_disconnects_total{reason=\"too_slow\"}").await >= 1);
+    assert!(server.metric("viderehab_held_bytes").await > 40_000);
+    assert!(server.metric("viderehab_disconnects_total{reason=\"too_slow\"}").await >= 1);
     server.app.stop().await;
 }
 
@@ -269,7 +262,7 @@ async fn a_session_reads_no_more_at_once_than_it_may_keep() {
         assert_eq!(post(&session, &path(&session, &format!("s{number}/xhr")), "").await, 200);
         all.push(begun(&session, &path(&session, &format!("s{number}/xhr_send")), 30_000));
     }
-    let refused = async || metric(&server, "viderehab_refusals_total{status=\"503\"}").await > 0;
+    let refused = async || server.metric("viderehab_refusals_total{status=\"503\"}").await > 0;
     eventually("three fit, the fourth does not", refused).await;
     let theirs = post(&other, &path(&other, "other/xhr_send"), says.as_str()).await;
     assert_eq!(theirs, 204, "another session is none the wiser");

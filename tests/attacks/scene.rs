@@ -17,8 +17,8 @@ use tokio::time::timeout;
 
 use super::binary::Binary;
 use super::bystanders::Bystanders;
-use super::remote::{Remote, value_of};
-use super::server::Started;
+use super::remote::Remote;
+use super::server::{Started, value_of};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_viderehab");
 

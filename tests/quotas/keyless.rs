@@ -75,7 +75,7 @@ async fn their_bodies_leave_room_for_those_who_have_one() {
         assert_eq!(post(&session, &format!("/echo/0/s{number}/xhr"), "").await, 200);
         all.extend((0..4).map(|_| begun(&session, &format!("/echo/0/s{number}/xhr_send"), 30_000)));
     }
-    let refused = async || metric(&server, "viderehab_refusals_total{status=\"503\"}").await;
+    let refused = async || server.metric("viderehab_refusals_total{status=\"503\"}").await;
     eventually("of the half of it one fits", async || refused().await >= 31).await;
     let key = session.key("ann");
     assert_eq!(post(&session, &format!("/echo/0/own/xhr?key={key}"), "").await, 200);

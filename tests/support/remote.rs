@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::binary::Binary;
-use super::server::{Answer, Started, send};
+use super::server::{Answer, Started, send, value_of};
 
 pub struct Remote {
     pub address: SocketAddr,
@@ -81,10 +81,4 @@ impl Remote {
         let headers = [("authorization", &*self.bearer), ("content-type", "application/json")];
         send(self.address, method, path, &headers, body).await
     }
-}
-
-/// A metric's value among these, 0 if it is not there.
-pub fn value_of(name: &str, metrics: &str) -> u64 {
-    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.map_or(0, |value| value.parse().unwrap())
 }

@@ -79,9 +79,21 @@ impl Server {
         Started { reply }
     }
 
+    /// A metric's value, 0 if it is not there.
+    pub async fn metric(&self, name: &str) -> u64 {
+        value_of(name, &self.get("/metrics").await.text())
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         send(self.address, Method::GET, path, &[], String::new()).await
     }
+}
+
+/// A metric's value among these, 0 if it is not there.
+#[allow(dead_code, reason = "each test binary uses what it needs of it")]
+pub fn value_of(name: &str, metrics: &str) -> u64 {
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().unwrap())
 }
 
 /// The reply to a start or an invite.
