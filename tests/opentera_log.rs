@@ -110,3 +110,16 @@ async fn refused_requests_of_pages_are_noted_a_few_a_minute() {
     assert_eq!(alone.length(ERRORS).await - before, 20);
     alone.site.server.app.stop().await;
 }
+
+/// The server's proxy may look for the pages at the port of its own record.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn another_port_than_that_of_the_record_is_warned_of() {
+    let _log = tracing_subscriber::registry().with(Forward).set_default();
+    let alone = Alone::start().await;
+    alone.pushed().await;
+    let lines: Vec<Vec<u8>> = alone.site.redis.ask(&["LRANGE", WARNINGS, "0", "-1"]).await;
+    let told: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
+    assert!(told.iter().any(|line| line.contains("service_port=4070")), "{told:?}");
+    alone.site.server.app.stop().await;
+}

@@ -44,8 +44,9 @@ impl Site {
         for name in ["Service", "User", "Participant", "ParticipantStatic", "Device", "DeviceStatic"] {
             redis.ask::<()>(&["SET", &format!("{name}TokenAPIKey"), "0123456789abcdefghijklmnopqrstuv"]).await;
         }
+        // Without the service's port: the program listens on another, and its warning of that could come into a scenario.
         let service = json!({
-            "service_uuid": "cccccccc-0000-4000-8000-000000000006", "service_key": "VideoRehabService", "service_port": 4070,
+            "service_uuid": "cccccccc-0000-4000-8000-000000000006", "service_key": "VideoRehabService",
         });
         redis.ask::<()>(&["SET", "service.VideoRehabService", &service.to_string()]).await;
         let script = Arc::<Mutex<VecDeque<(u16, Value)>>>::default();
