@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use viderehab::cli::load::process::cpu_time;
 
 use super::binary::Binary;
 use super::bystanders::Bystanders;
@@ -101,8 +102,9 @@ impl Watch {
         self.over.store(true, Ordering::Relaxed);
         let (mut took, most) = (&mut self.seen).await.expect("they reached each other all the time");
         took.sort_unstable();
-        // Of fewer than a hundred the longest.
-        let (calm, p99) = (self.calm, took[(took.len() * 99).div_ceil(100) - 1]);
+        // Of fewer than a hundred one may, too: the machine has other work.
+        let longer = took.len().div_ceil(100);
+        let (calm, p99) = (self.calm, took[took.len().saturating_sub(longer + 1)]);
         let patience = PATIENCE.max(TIMES * calm);
         assert!(p99 < patience, "one of a hundred of their words took {calm:?} before, {p99:?} of {}", took.len());
         most
@@ -150,7 +152,7 @@ impl Scene {
 
     /// The processor time that the program has used.
     pub fn processor_time(&self) -> Duration {
-        processor_time(self.binary.id())
+        cpu_time(self.binary.id()).expect("the program lives")
     }
 
     /// Sends these bytes on several connections, those at the beginning and at the end one by one, each of which is a read
@@ -222,21 +224,12 @@ impl Scene {
     }
 }
 
-fn processor_time(process: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the program lives").flatten();
-    let used = threads.filter_map(|thread| {
-        let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        stat.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(used.sum())
-}
-
 /// Waits until the program has dealt with what was sent: it rests.
 async fn settle(process: u32) {
-    let mut before = processor_time(process);
+    let mut before = cpu_time(process).expect("the program lives");
     loop {
         tokio::time::sleep(Duration::from_millis(150)).await;
-        let now = processor_time(process);
+        let now = cpu_time(process).expect("the program lives");
         if now - before < Duration::from_millis(10) {
             return;
         }

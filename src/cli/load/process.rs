@@ -1,17 +1,16 @@
-//! What a process costs, by /proc.
+//! What a process costs, by the system's own accounts.
 
 use std::fs;
 use std::time::Duration;
 
-/// The processor time that a process has used, its own and the system's for it, of the threads that it has now.
+use nix::time::ClockId;
+use nix::unistd::Pid;
+
+/// The processor time that a process has used, its own and the system's for it, with that of threads that have ended.
 /// `None`: there is no such process.
 pub fn cpu_time(process: u32) -> Option<Duration> {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
-    let nanoseconds = threads.filter_map(|thread| {
-        let figures = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        figures.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Some(Duration::from_nanos(nanoseconds.sum()))
+    let process = Pid::from_raw(i32::try_from(process).ok()?);
+    Some(ClockId::pid_cpu_clock_id(process).ok()?.now().ok()?.into())
 }
 
 /// Resident memory in bytes, as [`cpu_time`].
@@ -28,4 +27,34 @@ pub fn machine() -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!("{} ({cores} cores), Linux {}", name.trim(), kernel.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    /// More than Linux numbers processes with.
+    const PIDS: u32 = 1 << 22;
+
+    #[test]
+    fn what_a_thread_has_used_counts_when_it_has_ended() {
+        let own = || cpu_time(std::process::id()).expect("this process runs");
+        let (before, long) = (own(), Duration::from_millis(50));
+        let busy = move || {
+            let since = Instant::now();
+            while since.elapsed() < 4 * long {}
+        };
+        std::thread::spawn(busy).join().expect("it ends");
+        let used = own() - before;
+        assert!(used > long, "{used:?}");
+    }
+
+    #[test]
+    fn nobody_has_used_anything() {
+        for process in [PIDS, u32::MAX] {
+            assert_eq!(cpu_time(process), None);
+        }
+    }
 }
