@@ -1,9 +1,9 @@
 //! What the bytes mean: pure and stateless, decode beside encode.
 
 pub mod easyrtc;
-mod eight;
 pub mod manage;
 pub mod opentera;
+mod sixteen;
 pub mod socketio;
 pub mod sockjs;
 pub mod text;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::wire::Text;
-use crate::wire::eight::first_escaped_or_wide;
+use crate::wire::sixteen::find_escaped_or_wide;
 
 /// The first frame of every session.
 pub const OPEN: &str = "o";
@@ -24,7 +24,7 @@ pub fn quote(text: &str) -> Text {
     let mut quoted = String::with_capacity(text.len() + text.len() / 8 + 2);
     quoted.push('"');
     let (mut plain_from, mut at) = (0, 0);
-    while let Some(place) = next_unusual(text, at) {
+    while let Some(place) = find_escaped_or_wide(text.as_bytes(), at) {
         let character = text[place..].chars().next().expect("something is there");
         at = place + character.len_utf8();
         let short = match character {
@@ -52,19 +52,6 @@ pub fn quote(text: &str) -> Text {
     quoted.push_str(&text[plain_from..]);
     quoted.push('"');
     quoted.into()
-}
-
-/// The next place of a character that may have to be escaped.
-fn next_unusual(text: &str, mut at: usize) -> Option<usize> {
-    let (eights, rest) = text.as_bytes()[at..].as_chunks::<8>();
-    for eight in eights {
-        match first_escaped_or_wide(*eight) {
-            Some(place) => return Some(at + place),
-            None => at += 8,
-        }
-    }
-    let is_unusual = |byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');
-    Some(at + rest.iter().position(is_unusual)?)
 }
 
 /// What stands around the messages of an `a` frame.

@@ -4,12 +4,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
-
-use crate::wire::eight::first_escaped;
-
-/// How many times eight bytes of a string are looked at here, before what is left is worth the call of a search.
-const NEAR: usize = 3;
+use crate::wire::sixteen::{find_escaped, find_no_digit};
 
 /// A JSON text, and how far it has been read.
 pub(super) struct Scanner<'a> {
@@ -86,6 +81,10 @@ fn blanks(bytes: &[u8], mut at: usize) -> usize {
 
 /// Blanks and this byte.
 fn past(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
+    // Mostly there are none.
+    if *bytes.get(at)? == byte {
+        return Some(at + 1);
+    }
     let at = blanks(bytes, at);
     (*bytes.get(at)? == byte).then_some(at + 1)
 }
@@ -93,17 +92,20 @@ fn past(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
 /// A value that begins here.
 fn value(bytes: &[u8], mut at: usize) -> Option<usize> {
     let mut open = Open::default();
+    // Of the innermost that is open.
+    let mut closing = None;
     loop {
         at = match *bytes.get(at)? {
             b'"' => string(bytes, at)?.0,
             opening @ (b'{' | b'[') => {
                 // Both are two before the bracket that closes them.
-                let closing = opening + 2;
-                match past(bytes, at + 1, closing) {
+                let closes = opening + 2;
+                match past(bytes, at + 1, closes) {
                     Some(end) => end,
                     None => {
-                        open.push(closing);
-                        at = inside(bytes, at + 1, closing)?;
+                        open.push(closes);
+                        closing = Some(closes);
+                        at = inside(bytes, at + 1, closes)?;
                         continue;
                     }
                 }
@@ -113,14 +115,14 @@ fn value(bytes: &[u8], mut at: usize) -> Option<usize> {
         };
         // A value has ended, and perhaps what it was in.
         loop {
-            let Some(closing) = open.last() else { return Some(at) };
+            let Some(closes) = closing else { return Some(at) };
             at = blanks(bytes, at);
             match *bytes.get(at)? {
                 b',' => {
-                    at = inside(bytes, at + 1, closing)?;
+                    at = inside(bytes, at + 1, closes)?;
                     break;
                 }
-                byte if byte == closing => open.pop(),
+                byte if byte == closes => closing = open.pop(),
                 _ => return None,
             }
             at += 1;
@@ -155,12 +157,14 @@ impl Open {
         }
     }
 
-    fn pop(&mut self) {
+    /// Answers what closes the one around it.
+    fn pop(&mut self) -> Option<u8> {
         match self.depth <= 64 {
             true => self.bits >>= 1,
             false => _ = self.deep.pop(),
         }
         self.depth -= 1;
+        self.last()
     }
 }
 
@@ -174,53 +178,21 @@ fn inside(bytes: &[u8], at: usize, closing: u8) -> Option<usize> {
 }
 
 /// A string, and whether there are escapes in it.
-#[inline]
 fn string(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
-    let rest = bytes.get(at..)?;
-    // Most names are short.
-    if let Some(([b'"'], near)) = rest.split_first_chunk()
-        && let Some(eight) = near.first_chunk()
-        && let Some(place) = first_escaped(*eight)
-        && near[place] == b'"'
-    {
-        return Some((at + place + 2, false));
-    }
-    far_string(bytes, at)
-}
-
-fn far_string(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
     if *bytes.get(at)? != b'"' {
         return None;
     }
-    at += 1;
+    let mut at = find_escaped(bytes, at + 1)?;
     let mut is_escaped = false;
     loop {
-        at = special(bytes, at)?;
         match bytes[at] {
             b'"' => return Some((at + 1, is_escaped)),
-            b'\\' => at = escape(bytes, at)?,
+            b'\\' => at = find_escaped(bytes, escape(bytes, at)?)?,
             // A control character must be escaped.
             _ => return None,
         }
         is_escaped = true;
     }
-}
-
-/// The next byte that does not stand for itself.
-fn special(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = bytes.get(at..)?;
-    let mut passed = 0;
-    for eight in rest.as_chunks::<8>().0.iter().take(NEAR) {
-        if let Some(place) = first_escaped(*eight) {
-            return Some(at + passed + place);
-        }
-        passed += 8;
-    }
-    let far = &rest[passed..];
-    let length = memchr2(b'"', b'\\', far)?;
-    // Without a way out of the loop, so that many bytes are looked at together.
-    let has_control = far[..length].iter().fold(false, |any, byte| any | (*byte < b' '));
-    (!has_control).then_some(at + passed + length)
 }
 
 fn escape(bytes: &[u8], at: usize) -> Option<usize> {
@@ -246,9 +218,9 @@ fn number(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// At least one.
-fn digits(bytes: &[u8], at: usize) -> Option<usize> {
-    let count = bytes.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (count > 0).then_some(at + count)
+fn digits(bytes: &[u8], begin: usize) -> Option<usize> {
+    let end = find_no_digit(bytes, begin).unwrap_or(bytes.len());
+    (end > begin).then_some(end)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<usize> {
