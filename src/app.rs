@@ -18,6 +18,7 @@ use crate::manager::{Manager, StoreError};
 use crate::metrics::Metrics;
 use crate::session::Shared;
 use crate::session::gate::Gate;
+use crate::session::line::tell_each_turn;
 use crate::tasks::{Tasks, Threads};
 use crate::tls::{Certificate, PairError, Tls};
 use crate::web::{Front, Health};
@@ -95,7 +96,7 @@ impl App {
             origins: Origins::new(own.into_iter().chain(config.server.allowed_origins.iter().cloned())),
             gate: Gate::new(limits),
             metrics: Metrics::new(),
-            threads: Threads::start().map_err(StartError::Threads)?,
+            threads: Threads::start(tell_each_turn).map_err(StartError::Threads)?,
             config,
         });
         let (stop, sessions_stop, tasks) = (CancellationToken::new(), CancellationToken::new(), Tasks::here());

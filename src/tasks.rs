@@ -89,17 +89,18 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Starts them.
+    /// Starts them, each with what is to run `beside` its sessions.
     ///
     /// # Errors
     /// The system has no thread or no poller left.
-    pub fn start() -> io::Result<Self> {
+    pub fn start<F: Future<Output = ()> + Send + 'static>(beside: impl Fn() -> F) -> io::Result<Self> {
         let stop = CancellationToken::new();
         let count = thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
         let mut homes = Vec::with_capacity(count);
         for number in 0..count {
             let runtime = Builder::new_current_thread().event_interval(TURNS_AT_MOST).enable_all().build()?;
             homes.push(runtime.handle().clone());
+            runtime.spawn(beside());
             let stop = stop.clone();
             thread::Builder::new()
                 .name(format!("sessions-{number}"))

@@ -15,7 +15,7 @@ impl<W> Rooms<W> {
 
     /// Bytes that all this holds: a message counts once, however many it is for.
     pub fn held_bytes(&self) -> usize {
-        self.tally.bytes()
+        self.messages.bytes()
     }
 
     /// Ends those who fell off the tail of a room's log, then those for whom most is kept, until the session keeps no more
@@ -37,13 +37,13 @@ impl<W> Rooms<W> {
 
     fn fallen(&self, index: RoomIndex) -> Option<PeerId> {
         let room = self.rooms.get(index)?;
-        let has_fallen = |membership: &Membership| membership.cursor < room.log.first();
+        let has_fallen = |member: &Membership| member.unread_from.is_some_and(|unread| unread < room.log.first());
         room.members.iter().copied().find(|member| self.peers[member].membership.as_ref().is_some_and(has_fallen))
     }
 
     /// For whom most is kept, if it is too much in all.
     fn most_burdened(&self) -> Option<PeerId> {
-        if self.limits.session_bytes == 0 || self.tally.bytes() <= self.limits.session_bytes {
+        if self.limits.session_bytes == 0 || self.messages.bytes() <= self.limits.session_bytes {
             return None;
         }
         let burdens = self.peers.iter().filter(|(_, peer)| peer.end.is_none());
@@ -59,7 +59,7 @@ impl<W> Rooms<W> {
 
     /// What a peer has not been handed yet.
     pub(super) fn due(&self, peer: &Peer<W>) -> usize {
-        let unread = |member: &Membership| self.rooms[member.room].log.bytes_from(member.cursor);
-        peer.outbox.bytes() + peer.membership.as_ref().map_or(0, unread)
+        let unread = |member: &Membership| Some(self.rooms[member.room].log.bytes_from(member.unread_from?));
+        peer.outbox.bytes() + peer.membership.as_ref().and_then(unread).unwrap_or(0)
     }
 }

@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::PeerId;
-use super::message::Message;
+use super::message::{Message, Messages};
 use super::peer::{DisconnectReason, Membership, Outbox, Peer};
 use super::rules::Rooms;
 use super::seat::Seat;
-use crate::wire::Form;
 
 /// All that a peer with a seat has. Texts are packets in their plain form.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,10 +32,6 @@ struct Place {
     initiator: bool,
 }
 
-/// Messages that were put back, by their texts: what several had in common they have in common again. For as long as peers of
-/// one session are put back.
-pub type Texts = HashMap<String, Message>;
-
 impl<W> Rooms<W> {
     /// Takes out all peers with seats: the members of each room in join order. Nobody is told, but of those
     /// that are ended, since more is due to them than is kept for one peer: from one restart to the
@@ -58,13 +53,17 @@ impl<W> Rooms<W> {
     }
 
     fn keep_one(&mut self, who: PeerId) -> Option<KeptPeer> {
-        let peer = self.peers.get_mut(&who).filter(|peer| peer.end.is_none())?;
+        let Self { peers, rooms, messages, .. } = self;
+        let peer = peers.get_mut(&who).filter(|peer| peer.end.is_none())?;
         let seat = peer.seat.take()?;
-        let plain = |message: &Message| message.form(Form::Plain).as_str().to_owned();
-        let mut due: Vec<String> = std::iter::from_fn(|| peer.outbox.pop()).map(|message| plain(&message)).collect();
-        let place = peer.membership.take().map(|mut membership| {
-            let room = &mut self.rooms[membership.room];
-            room.log.read(&mut membership.cursor, who, usize::MAX, |message| due.push(plain(message)));
+        let due = std::iter::from_fn(|| peer.outbox.pop());
+        let mut due: Vec<String> = due.map(|message| messages.take_text(message)).collect();
+        let place = peer.membership.take().map(|membership| {
+            let room = &mut rooms[membership.room];
+            if let Some(mut unread) = membership.unread_from {
+                let take = |_: &mut Messages, message: &Message| due.push(message.text().as_str().to_owned());
+                room.log.read(&mut unread, who, usize::MAX, messages, take);
+            }
             Place {
                 room: room.key.to_string(),
                 user_id: membership.user_id.map(Into::into),
@@ -72,33 +71,41 @@ impl<W> Rooms<W> {
                 initiator: membership.initiator,
             }
         });
-        let (sent, handed, received) = seat.into_parts();
-        let sent = sent.iter().map(plain).collect();
+        let (sent, handed, received) = seat.into_parts(messages);
+        let sent = sent.into_iter().map(|message| messages.take_text(message)).collect();
         Some(KeptPeer { who, place, due, sent, handed, received })
     }
 
-    /// Puts a peer back where it was; those of one room in the order in which [`Rooms::keep`] gave them. Nobody
-    /// is told.
-    pub fn restore(&mut self, kept: KeptPeer, attached: W, texts: &mut Texts) {
-        let tally = self.tally.clone();
-        let mut message = |text: String| match texts.get(&text) {
-            Some(message) => message.clone(),
-            None => texts.entry(text.clone()).or_insert(tally.message(text.into())).clone(),
-        };
+    /// Puts peers back where they were, those of one room in the order in which [`Rooms::keep`] gave them. What several had in
+    /// common they have in common again. Nobody is told.
+    pub fn restore(&mut self, kept: impl IntoIterator<Item = (KeptPeer, W)>) {
+        let mut texts = HashMap::new();
+        for (peer, attached) in kept {
+            self.restore_one(peer, attached, &mut texts);
+        }
+        self.messages.give_all_back(texts.into_values());
+    }
+
+    fn restore_one(&mut self, kept: KeptPeer, attached: W, texts: &mut HashMap<String, Message>) {
         let KeptPeer { who, place, due, sent, handed, received } = kept;
+        let mut message = |text: String| {
+            let message = texts.entry(text).or_insert_with_key(|text| self.messages.keep(text.as_str().into()));
+            self.messages.share(message)
+        };
         let mut outbox = Outbox::default();
         due.into_iter().for_each(|text| outbox.push(message(text)));
+        let seat = Seat::of_parts(sent.into_iter().map(message), handed, received);
         let membership = place.map(|place| {
             let index = self.open(place.room.into());
+            self.rooms[index].join(who);
             Membership {
                 room: index,
                 user_id: place.user_id.map(Into::into),
                 room_id: place.room_id.map(Into::into),
                 initiator: place.initiator,
-                cursor: self.rooms[index].join(who),
+                unread_from: None,
             }
         });
-        let seat = Seat::of_parts(sent.into_iter().map(message), handed, received);
         let peer = Peer { membership, outbox, seat: Some(Box::new(seat)), ..Peer::new(attached, true) };
         self.peers.insert(who, peer);
     }

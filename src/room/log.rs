@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::PeerId;
-use super::message::Message;
+use super::message::{Message, Messages};
 
 /// A place in a log: the number of the next entry to read, counted from the log's beginning.
 pub type Cursor = u64;
@@ -57,17 +57,17 @@ impl Log {
         self.bytes
     }
 
-    /// Appends an entry that `readers` cursors have still to pass.
-    pub fn append(&mut self, audience: Audience, message: Message, readers: usize) {
+    /// Appends an entry that `readers` cursors have still to pass. Its message is one of `messages`, as those of all entries are.
+    pub fn append(&mut self, audience: Audience, message: Message, readers: usize, messages: &mut Messages) {
         self.bytes += message.bytes();
         self.entries.push_back(Entry { audience, message, unread: readers });
-        self.trim();
+        self.trim(messages);
     }
 
     /// Drops the oldest entries until at most `limit` bytes are kept. Readers whose cursor is then
     /// before [`Log::first`] have fallen behind and must be told.
-    pub fn shorten(&mut self, limit: usize) {
-        while self.bytes > limit && self.pop().is_some() {}
+    pub fn shorten(&mut self, limit: usize, messages: &mut Messages) {
+        while self.bytes > limit && self.pop(messages) {}
     }
 
     /// Where the oldest kept entry stands.
@@ -81,9 +81,33 @@ impl Log {
         self.entries.iter().skip(passed).map(|entry| entry.message.bytes()).sum()
     }
 
+    /// The message at a cursor, if it and all that [`Log::read`] hands over with it, by the same bound, is for `peer`: all of
+    /// whom that holds are handed the same there, those who come later perhaps more.
+    pub fn common(&self, cursor: Cursor, peer: PeerId, most: usize) -> Option<&Message> {
+        let at = usize::try_from(cursor - self.first).expect("a reader's cursor is in the log");
+        let (mut next, mut taken) = (at, 0);
+        while taken < most
+            && let Some(entry) = self.entries.get(next)
+        {
+            if !entry.audience.includes(peer) {
+                return None;
+            }
+            taken += entry.message.bytes();
+            next += 1;
+        }
+        self.entries.get(at).map(|entry| &entry.message)
+    }
+
     /// Moves a cursor on, until at least `most` bytes were handed over of what is for `peer` on the way, or all was. Answers
     /// how many were.
-    pub fn read(&mut self, cursor: &mut Cursor, peer: PeerId, most: usize, mut take: impl FnMut(&Message)) -> usize {
+    pub fn read(
+        &mut self,
+        cursor: &mut Cursor,
+        peer: PeerId,
+        most: usize,
+        messages: &mut Messages,
+        mut take: impl FnMut(&mut Messages, &Message),
+    ) -> usize {
         let mut taken = 0;
         while taken < most && *cursor < self.end() {
             let at = usize::try_from(*cursor - self.first).expect("a reader's cursor is in the log");
@@ -91,17 +115,17 @@ impl Log {
             entry.unread -= 1;
             if entry.audience.includes(peer) {
                 taken += entry.message.bytes();
-                take(&entry.message);
+                take(messages, &entry.message);
             }
             *cursor += 1;
         }
-        self.trim();
+        self.trim(messages);
         taken
     }
 
-    fn trim(&mut self) {
+    fn trim(&mut self, messages: &mut Messages) {
         while self.entries.front().is_some_and(|entry| entry.unread == 0) {
-            self.pop();
+            self.pop(messages);
         }
         // A burst's room is given back once it is over: most sessions are idle most of the time.
         if self.entries.is_empty() && self.entries.capacity() > 64 {
@@ -109,62 +133,63 @@ impl Log {
         }
     }
 
-    fn pop(&mut self) -> Option<Entry> {
-        let entry = self.entries.pop_front()?;
-        self.bytes -= entry.message.bytes();
+    /// Whether there was one.
+    fn pop(&mut self, messages: &mut Messages) -> bool {
+        let Some(Entry { message, .. }) = self.entries.pop_front() else { return false };
+        self.bytes -= message.bytes();
+        messages.give_back(message);
         self.first += 1;
-        Some(entry)
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::room::message::Tally;
-    use crate::wire::Form;
+    use crate::wire::Text;
 
-    fn message(text: &str) -> Message {
-        Tally::default().message(text.into())
-    }
-
-    fn read(log: &mut Log, cursor: &mut Cursor, peer: PeerId) -> Vec<String> {
+    fn read(log: &mut Log, cursor: &mut Cursor, peer: PeerId, messages: &mut Messages) -> Vec<String> {
         let mut got = Vec::new();
-        log.read(cursor, peer, usize::MAX, |message| got.push(message.form(Form::Plain).as_str().to_owned()));
+        log.read(cursor, peer, usize::MAX, messages, |_, message| got.push(message.text().as_str().to_owned()));
         got
     }
 
     #[test]
     fn entries_reach_their_audience_and_are_freed_when_all_have_passed() {
-        let mut log = Log::default();
+        let (mut log, mut messages) = (Log::default(), Messages::default());
         let (mut one, mut two) = (log.end(), log.end());
-        log.append(Audience::All, message("a"), 2);
-        log.append(Audience::AllBut(1), message("b"), 2);
-        log.append(Audience::Only(1), message("c"), 2);
-        assert_eq!(read(&mut log, &mut one, 1), ["a", "c"]);
+        for (audience, text) in [(Audience::All, "a"), (Audience::AllBut(1), "b"), (Audience::Only(1), "c")] {
+            let message = messages.keep(Text::from(text));
+            log.append(audience, message, 2, &mut messages);
+        }
+        assert_eq!(read(&mut log, &mut one, 1, &mut messages), ["a", "c"]);
         assert_eq!(log.bytes(), 3);
-        assert_eq!(read(&mut log, &mut two, 2), ["a", "b"]);
+        assert_eq!(read(&mut log, &mut two, 2, &mut messages), ["a", "b"]);
         assert_eq!((log.bytes(), log.first(), log.end()), (0, 3, 3));
+        assert_eq!(messages.bytes(), 0);
     }
 
     #[test]
     fn reading_stops_after_a_batch() {
-        let mut log = Log::default();
+        let (mut log, mut messages) = (Log::default(), Messages::default());
         let mut cursor = log.end();
         for _ in 0..5 {
-            log.append(Audience::All, message("xxxx"), 1);
+            let message = messages.keep("xxxx".into());
+            log.append(Audience::All, message, 1, &mut messages);
         }
         let mut count = 0;
-        log.read(&mut cursor, 1, 6, |_| count += 1);
+        log.read(&mut cursor, 1, 6, &mut messages, |_, _| count += 1);
         assert_eq!((count, cursor), (2, 2));
     }
 
     #[test]
     fn a_log_keeps_no_more_than_its_limit() {
-        let mut log = Log::default();
+        let (mut log, mut messages) = (Log::default(), Messages::default());
         for _ in 0..10 {
-            log.append(Audience::All, message("xxxx"), 1);
-            log.shorten(10);
+            let message = messages.keep("xxxx".into());
+            log.append(Audience::All, message, 1, &mut messages);
+            log.shorten(10, &mut messages);
         }
-        assert_eq!((log.bytes(), log.first()), (8, 8));
+        assert_eq!((log.bytes(), log.first(), messages.bytes()), (8, 8, 8));
     }
 }

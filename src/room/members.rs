@@ -1,7 +1,7 @@
 //! A room: who is in it, and what was said there.
 
 use super::PeerId;
-use super::log::{Cursor, Log};
+use super::log::Log;
 use crate::wire::videre::RoomKey;
 
 /// A room's place in its session, which another room may have once it is empty.
@@ -23,11 +23,10 @@ impl Room {
         Self { key, members: Vec::new(), caught_up: Vec::new(), log: Log::default() }
     }
 
-    /// Lets somebody in, who begins to read here.
-    pub fn join(&mut self, who: PeerId) -> Cursor {
+    /// Lets somebody in, who has caught up: it begins to read here.
+    pub fn join(&mut self, who: PeerId) {
         self.members.push(who);
         self.has_caught_up(who);
-        self.log.end()
     }
 
     /// A member has read all.

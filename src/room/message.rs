@@ -1,66 +1,77 @@
-//! One message, shared by all who are to get it, and the count of what all messages hold.
+//! What a session keeps for its peers: each message once, however many keep it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use crate::wire::{Form, Text};
 
-use crate::wire::{Form, Text, sockjs};
-
-/// What the messages that were made by it hold together, wherever they are kept. Clones count together.
-#[derive(Debug, Clone, Default)]
-pub struct Tally(Arc<AtomicUsize>);
-
-impl Tally {
-    /// A message that counts until its last copy is gone.
-    pub fn message(&self, text: Text) -> Message {
-        self.0.fetch_add(text.len(), Ordering::Relaxed);
-        Message(Arc::new(Held { text, quoted: OnceLock::new(), tally: self.clone() }))
-    }
-
-    /// Bytes of messages that somebody keeps, each counted once.
-    pub fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
+/// How many bytes are kept in all.
+#[derive(Debug, Default)]
+pub struct Messages {
+    bytes: usize,
 }
 
-/// A message in both of the forms that clients read; the second is made when first asked for. A copy is a
-/// reference.
-#[derive(Debug, Clone)]
-pub struct Message(Arc<Held>);
-
+/// A message that somebody keeps: one of [`Messages`], who has to have it back from each that keeps it.
 #[derive(Debug)]
-struct Held {
-    text: Text,
-    quoted: OnceLock<Text>,
-    tally: Tally,
-}
+#[must_use = "what is not given back counts for ever"]
+pub struct Message(Text);
 
 impl Message {
-    /// The message in a form; rendered once, however often it is asked for.
-    pub fn form(&self, form: Form) -> &Text {
-        match form {
-            Form::Plain => &self.0.text,
-            Form::Quoted => self.0.quoted.get_or_init(|| self.0.quote()),
-        }
+    /// As it was given.
+    pub fn text(&self) -> &Text {
+        &self.0
     }
 
     /// The length of the plain form.
     pub fn bytes(&self) -> usize {
-        self.0.text.len()
+        self.0.len()
     }
 }
 
-impl Held {
-    fn quote(&self) -> Text {
-        let quoted = sockjs::quote(self.text.as_str());
-        self.tally.0.fetch_add(quoted.len(), Ordering::Relaxed);
-        quoted
+impl Messages {
+    /// Keeps a text, which counts once, however many keep it.
+    pub fn keep(&mut self, text: Text) -> Message {
+        if text.keep() == 0 {
+            self.bytes += text.held_bytes();
+        }
+        Message(text)
     }
-}
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        let bytes = self.text.len() + self.quoted.get().map_or(0, Text::len);
-        self.tally.0.fetch_sub(bytes, Ordering::Relaxed);
+    /// For one more who keeps it.
+    pub fn share(&mut self, message: &Message) -> Message {
+        self.keep(message.0.clone())
+    }
+
+    /// One who kept it does no longer; it counts until the last one does not.
+    pub fn give_back(&mut self, Message(text): Message) {
+        if text.give_up() == 0 {
+            self.bytes -= text.held_bytes();
+        }
+    }
+
+    /// Several at once.
+    pub fn give_all_back(&mut self, messages: impl IntoIterator<Item = Message>) {
+        messages.into_iter().for_each(|message| self.give_back(message));
+    }
+
+    /// What one who kept a message has of it in the end.
+    pub fn take_text(&mut self, message: Message) -> String {
+        let text = message.text().as_str().to_owned();
+        self.give_back(message);
+        text
+    }
+
+    /// A message in a form, which counts from when it is first asked for.
+    pub fn form<'a>(&mut self, message: &'a Message, form: Form) -> &'a Text {
+        if form == Form::Plain {
+            return message.text();
+        }
+        let before = message.0.held_bytes();
+        let text = message.0.form(form);
+        self.bytes += message.0.held_bytes() - before;
+        text
+    }
+
+    /// Bytes of messages that somebody keeps, each counted once, in both of its forms.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -70,23 +81,26 @@ mod tests {
 
     #[test]
     fn one_rendering_serves_all() {
-        let message = Tally::default().message(Text::from("x\"y"));
-        let first = message.form(Form::Quoted);
+        let mut messages = Messages::default();
+        let message = messages.keep(Text::from("x\"y"));
+        let first = messages.form(&message, Form::Quoted).clone();
         assert_eq!(first.as_str(), r#""x\"y""#);
-        assert_eq!(message.clone().form(Form::Quoted).bytes().as_ptr(), first.bytes().as_ptr());
+        let copy = messages.share(&message);
+        assert!(messages.form(&copy, Form::Quoted).is(&first));
     }
 
     #[test]
-    fn each_counts_once_until_its_last_copy_is_gone() {
-        let tally = Tally::default();
-        let one = tally.message("12345".into());
-        let (copy, other) = (one.clone(), tally.clone().message("123".into()));
-        assert_eq!(tally.bytes(), 8);
-        drop(one);
-        assert_eq!(tally.bytes(), 8);
-        copy.form(Form::Quoted);
-        assert_eq!(tally.bytes(), 8 + 7, "both forms are kept");
-        drop((copy, other));
-        assert_eq!(tally.bytes(), 0);
+    fn each_counts_once_until_nobody_keeps_it() {
+        let mut messages = Messages::default();
+        let one = messages.keep("12345".into());
+        let (copy, other) = (messages.share(&one), messages.keep("123".into()));
+        assert_eq!(messages.bytes(), 8);
+        messages.give_back(one);
+        assert_eq!(messages.bytes(), 8);
+        assert_eq!(copy.text().as_str(), "12345");
+        _ = messages.form(&copy, Form::Quoted);
+        assert_eq!(messages.bytes(), 8 + 7, "both forms are kept");
+        messages.give_all_back([copy, other]);
+        assert_eq!(messages.bytes(), 0);
     }
 }

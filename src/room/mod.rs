@@ -28,8 +28,8 @@ mod seat;
 #[cfg(test)]
 mod tests;
 
-pub use kept::{KeptPeer, Texts};
-pub use message::{Message, Tally};
+pub use kept::KeptPeer;
+pub use message::{Message, Messages};
 pub use peer::{DisconnectReason, PeerView};
 pub use rules::{Admission, Limits, Rooms, Verdict, Wake};
 

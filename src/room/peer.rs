@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::log::Cursor;
 use super::members::RoomIndex;
-use super::message::Message;
+use super::message::{Message, Messages};
 use super::seat::Seat;
 use crate::wire::videre::{Beginning, Event, Packet, PacketError};
 
@@ -92,6 +92,14 @@ impl<W> Peer<W> {
         }
         Ok(packet)
     }
+
+    /// Gives back what is kept for it alone.
+    pub fn forget(&mut self, messages: &mut Messages) {
+        self.outbox.clear(messages);
+        if let Some(seat) = self.seat.take() {
+            seat.give_up(messages);
+        }
+    }
 }
 
 /// A peer's place in a room.
@@ -101,7 +109,9 @@ pub(super) struct Membership {
     pub user_id: Option<Box<str>>,
     pub room_id: Option<Box<str>>,
     pub initiator: bool,
-    pub cursor: Cursor,
+    /// The first entry of the room's log that it has not passed; `None`: it has caught up, and passes what is not for it
+    /// unasked.
+    pub unread_from: Option<Cursor>,
 }
 
 /// Messages for one peer alone, in order.
@@ -128,5 +138,10 @@ impl Outbox {
 
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Gives back all that is in it.
+    pub fn clear(&mut self, messages: &mut Messages) {
+        messages.give_all_back(std::mem::take(self).messages);
     }
 }

@@ -9,11 +9,11 @@ use subtle::ConstantTimeEq;
 use super::PeerId;
 use super::log::Audience;
 use super::members::{Room, RoomIndex};
-use super::message::{Message, Tally};
-use super::peer::{DisconnectReason, Membership, Outbox, Peer, PeerView};
+use super::message::{Message, Messages};
+use super::peer::{DisconnectReason, Membership, Peer, PeerView};
 use super::refusal::{Refusal, same_json};
 use crate::wire::videre::{self, Departure, Event, Packet, RoomKey};
-use crate::wire::{Form, Text};
+use crate::wire::{Batch, Form, Text};
 
 /// The room where pages meet, and what the session key means as a RoomId.
 const MAIN_ROOM: &str = "main";
@@ -21,6 +21,9 @@ const MAIN_ROOM: &str = "main";
 /// How many bytes of messages a connection takes at one go: enough to fill a write, little enough
 /// that a hundred connections at once stay small.
 const BATCH_BYTES: usize = 64 * 1024;
+
+/// With less than this in a room's log, it is not looked whether what is due to a peer is due to others, too.
+const COMMON_BYTES: usize = 1024;
 
 /// The bounds of one session's rooms.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +69,7 @@ pub struct Rooms<W> {
     pub(super) peers: FxHashMap<PeerId, Peer<W>>,
     pub(super) rooms: Slab<Room>,
     by_key: HashMap<RoomKey, RoomIndex>,
-    pub(super) tally: Tally,
+    pub(super) messages: Messages,
     /// Whether [`Rooms::settle`] is under way already.
     pub(super) is_settling: bool,
 }
@@ -80,7 +83,7 @@ impl<W> Rooms<W> {
             peers: FxHashMap::default(),
             rooms: Slab::new(),
             by_key: HashMap::new(),
-            tally: Tally::default(),
+            messages: Messages::default(),
             is_settling: false,
         }
     }
@@ -91,7 +94,7 @@ impl<W> Rooms<W> {
     }
 
     /// Each peer, in no order.
-    pub fn peers(&self) -> impl Iterator<Item = (PeerId, PeerView<'_, W>)> {
+    pub fn peers(&self) -> impl ExactSizeIterator<Item = (PeerId, PeerView<'_, W>)> {
         self.peers.iter().map(|(who, peer)| {
             let membership = peer.membership.as_ref();
             let view = PeerView {
@@ -157,26 +160,43 @@ impl<W> Rooms<W> {
 
     /// Takes what is due to a peer, at most a batch. Whether there is more. A form that is made for it counts among what the
     /// session keeps.
-    pub fn take(&mut self, who: PeerId, form: Form, hand: &mut dyn FnMut(&Text), wake: Wake<W>) -> bool {
-        let Some(peer) = self.peers.get_mut(&who) else { return false };
-        let mut taken = peer.seat.as_mut().map_or(0, |seat| seat.take(form, BATCH_BYTES, hand));
+    pub fn take(&mut self, who: PeerId, form: Form, batch: &mut dyn Batch, wake: Wake<W>) -> bool {
+        let Self { peers, rooms, messages, .. } = self;
+        let Some(peer) = peers.get_mut(&who) else { return false };
+        let mut taken = peer.seat.as_mut().map_or(0, |seat| seat.take(form, BATCH_BYTES, messages, batch));
         let (seat, limit) = (&mut peer.seat, self.limits.log_bytes);
-        let mut hand = |message: &Message| {
-            hand(message.form(form));
+        let mut keep = |message: &Message, messages: &mut Messages| {
             if let Some(seat) = seat {
-                seat.keep(message.clone(), limit);
+                let message = messages.share(message);
+                seat.keep(message, limit, messages);
             }
         };
         while taken < BATCH_BYTES {
             let Some(message) = peer.outbox.pop() else { break };
             taken += message.bytes();
-            hand(&message);
+            batch.add(messages.form(&message, form));
+            keep(&message, messages);
+            messages.give_back(message);
         }
-        if let Some(membership) = &mut peer.membership {
-            let room = &mut self.rooms[membership.room];
-            let was_behind = membership.cursor < room.log.end();
-            taken += room.log.read(&mut membership.cursor, who, BATCH_BYTES.saturating_sub(taken), hand);
-            if was_behind && membership.cursor == room.log.end() {
+        if let Some(membership) = &mut peer.membership
+            && let Some(unread) = &mut membership.unread_from
+        {
+            let room = &mut rooms[membership.room];
+            let most = BATCH_BYTES.saturating_sub(taken);
+            // Of two who talk to each other, none is handed what the other is, and little is written as quickly as found again.
+            let is_worth_it = room.members.len() > 2 && room.log.bytes() > COMMON_BYTES;
+            let common = is_worth_it.then(|| room.log.common(*unread, who, most)).flatten();
+            let mut here = common.map_or(0, |first| batch.begin_common(first.text()));
+            taken += room.log.read(unread, who, most, messages, |messages, message| {
+                match here {
+                    0 => batch.add(messages.form(message, form)),
+                    _ => here -= 1,
+                }
+                keep(message, messages);
+            });
+            debug_assert_eq!(here, 0, "those who come later are handed as much at least");
+            if *unread == room.log.end() {
+                membership.unread_from = None;
                 room.has_caught_up(who);
             }
         }
@@ -191,8 +211,7 @@ impl<W> Rooms<W> {
     pub fn end(&mut self, who: PeerId, reason: DisconnectReason, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return };
         peer.end = Some(reason);
-        peer.outbox = Outbox::default();
-        peer.seat = None;
+        peer.forget(&mut self.messages);
         wake(&peer.attached);
         let departure = match reason {
             DisconnectReason::Removed => Departure::Removed,
@@ -206,7 +225,7 @@ impl<W> Rooms<W> {
         let peer = self.peers.get_mut(&who)?;
         peer.end.get_or_insert(DisconnectReason::Gone);
         // So that nobody is ended for what goes along with it.
-        (peer.outbox, peer.seat) = (Outbox::default(), None);
+        peer.forget(&mut self.messages);
         self.leave(who, Departure::Gone, wake);
         self.peers.remove(&who).map(|peer| peer.attached)
     }
@@ -246,7 +265,7 @@ impl<W> Rooms<W> {
         let initiator = !room.members.iter().any(|member| {
             self.peers.get(member).and_then(|peer| peer.membership.as_ref()).is_some_and(|member| member.initiator)
         });
-        let cursor = room.join(who);
+        room.join(who);
         let peer = self.peers.get_mut(&who).expect("the caller looked it up");
         peer.admitted = true;
         peer.membership = Some(Membership {
@@ -254,7 +273,7 @@ impl<W> Rooms<W> {
             user_id: packet.user_id.map(Box::from),
             room_id: packet.room_id.map(Box::from),
             initiator,
-            cursor,
+            unread_from: None,
         });
         self.say(index, Audience::All, videre::connect(packet, alias, initiator), wake);
         Ok(())
@@ -305,7 +324,7 @@ impl<W> Rooms<W> {
             let index = membership.room;
             return self.say(index, Audience::Only(who), text, wake);
         }
-        peer.outbox.push(self.tally.message(text));
+        peer.outbox.push(self.messages.keep(text));
         wake(&peer.attached);
         if peer.outbox.bytes() > self.limits.log_bytes {
             self.end(who, DisconnectReason::TooSlow, wake);
@@ -315,24 +334,23 @@ impl<W> Rooms<W> {
 
     /// Appends to a room's log and wakes those concerned who were not woken before; ends those who fall off its tail.
     fn say(&mut self, index: RoomIndex, audience: Audience, text: Text, wake: Wake<W>) {
-        let Self { rooms, peers, tally, .. } = self;
+        let Self { rooms, peers, messages, .. } = self;
         let room = &mut rooms[index];
-        let mut readers = room.members.len();
+        let place = room.log.end();
         room.caught_up.retain(|member| {
-            let peer = peers.get_mut(member).expect("a member is a peer");
-            if audience.includes(*member) {
-                wake(&peer.attached);
-                return false;
+            if !audience.includes(*member) {
+                return true;
             }
-            // This is not for it: it need not be woken to pass it.
-            peer.membership.as_mut().expect("a member has a place").cursor += 1;
-            readers -= 1;
-            true
+            let peer = peers.get_mut(member).expect("a member is a peer");
+            peer.membership.as_mut().expect("a member has a place").unread_from = Some(place);
+            wake(&peer.attached);
+            false
         });
-        room.log.append(audience, tally.message(text), readers);
+        let readers = room.members.len() - room.caught_up.len();
+        room.log.append(audience, messages.keep(text), readers, messages);
         let is_too_long = room.log.bytes() > self.limits.log_bytes;
         if is_too_long {
-            room.log.shorten(self.limits.log_bytes);
+            room.log.shorten(self.limits.log_bytes, messages);
         }
         self.settle(is_too_long.then_some(index), wake);
     }
@@ -351,18 +369,19 @@ impl<W> Rooms<W> {
     /// been ended; the others are told, an empty room ceases to exist.
     fn leave(&mut self, who: PeerId, departure: Departure, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who) else { return };
-        let Some(mut membership) = peer.membership.take() else { return };
+        let Some(membership) = peer.membership.take() else { return };
         let room = &mut self.rooms[membership.room];
         room.members.retain(|member| *member != who);
         room.caught_up.retain(|member| *member != who);
-        membership.cursor = membership.cursor.max(room.log.first());
         let mut outbox = peer.end.is_none().then_some(&mut peer.outbox);
-        let stays_due = |message: &Message| {
+        let stays_due = |messages: &mut Messages, message: &Message| {
             if let Some(outbox) = &mut outbox {
-                outbox.push(message.clone());
+                outbox.push(messages.share(message));
             }
         };
-        room.log.read(&mut membership.cursor, who, usize::MAX, stays_due);
+        if let Some(unread) = membership.unread_from {
+            room.log.read(&mut unread.max(room.log.first()), who, usize::MAX, &mut self.messages, stays_due);
+        }
         if room.members.is_empty() {
             let room = self.rooms.remove(membership.room);
             self.by_key.remove(&room.key);

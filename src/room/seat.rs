@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 
 use super::PeerId;
-use super::message::Message;
+use super::message::{Message, Messages};
 use super::rules::{Rooms, Wake};
-use crate::wire::{Form, Text, videre};
+use crate::wire::{Batch, Form, Text, videre};
 
 /// What has been handed to a peer's connection and may not have arrived.
 #[derive(Default)]
@@ -32,27 +32,28 @@ impl Seat {
         self.received += 1;
     }
 
-    /// Keeps what is being handed over, within `limit` bytes.
-    pub fn keep(&mut self, message: Message, limit: usize) {
+    /// Keeps what is being handed over, within `limit` bytes. It is one of `messages`, as all are that the seat has.
+    pub fn keep(&mut self, message: Message, limit: usize, messages: &mut Messages) {
         self.handed += 1;
         self.sent_bytes += message.bytes();
         self.sent.push_back(message);
         while self.sent_bytes > limit {
-            self.forget_oldest();
+            self.forget_oldest(messages);
         }
         self.again = self.sent.len();
     }
 
     /// What is due before anything new, and how many bytes that is.
-    pub fn take(&mut self, form: Form, most: usize, hand: &mut dyn FnMut(&Text)) -> usize {
+    pub fn take(&mut self, form: Form, most: usize, messages: &mut Messages, batch: &mut dyn Batch) -> usize {
         let mut taken = 0;
         for aside in [self.answer.take(), self.acknowledgement.take()].into_iter().flatten() {
-            hand(aside.form(form));
+            batch.add(messages.form(&aside, form));
+            messages.give_back(aside);
         }
         while taken < most && self.again < self.sent.len() {
-            let text = self.sent[self.again].form(form);
+            let text = messages.form(&self.sent[self.again], form);
             taken += text.len();
-            hand(text);
+            batch.add(text);
             self.again += 1;
         }
         taken
@@ -64,20 +65,27 @@ impl Seat {
     }
 
     /// All up to this number have arrived. Whether that can be, and the others are all here.
-    fn arrived(&mut self, number: u64) -> bool {
+    fn arrived(&mut self, number: u64, messages: &mut Messages) -> bool {
         let first_kept = self.handed - self.sent.len() as u64;
         if number < first_kept || number > self.handed {
             return false;
         }
         for _ in first_kept..number {
-            self.forget_oldest();
+            self.forget_oldest(messages);
         }
         true
     }
 
     /// What is kept, how many packets were handed over, and how many have come.
-    pub fn into_parts(self) -> (VecDeque<Message>, u64, u64) {
+    pub fn into_parts(mut self, messages: &mut Messages) -> (VecDeque<Message>, u64, u64) {
+        self.forget_asides(messages);
         (self.sent, self.handed, self.received)
+    }
+
+    /// Gives back all that it keeps.
+    pub fn give_up(self, messages: &mut Messages) {
+        let (sent, ..) = self.into_parts(messages);
+        messages.give_all_back(sent);
     }
 
     /// The opposite; all that is kept is due again.
@@ -88,9 +96,14 @@ impl Seat {
         Self { sent, sent_bytes, handed, received, ..Self::default() }
     }
 
-    fn forget_oldest(&mut self) {
+    fn forget_asides(&mut self, messages: &mut Messages) {
+        messages.give_all_back([self.answer.take(), self.acknowledgement.take()].into_iter().flatten());
+    }
+
+    fn forget_oldest(&mut self, messages: &mut Messages) {
         if let Some(message) = self.sent.pop_front() {
             self.sent_bytes -= message.bytes();
+            messages.give_back(message);
             self.again = self.again.saturating_sub(1);
         }
         if self.sent.is_empty() {
@@ -104,7 +117,9 @@ impl<W> Rooms<W> {
     /// arrived. `answer` is due to it first.
     pub fn keep_seat(&mut self, who: PeerId, answer: Text, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who) else { return };
-        peer.seat = Some(Box::default());
+        if let Some(before) = peer.seat.replace(Box::default()) {
+            before.give_up(&mut self.messages);
+        }
         self.tell_aside(who, answer, wake);
     }
 
@@ -113,10 +128,11 @@ impl<W> Rooms<W> {
     /// come from the peer; `None` if some of what it missed is not kept any more.
     pub fn resume(&mut self, who: PeerId, arrived: u64) -> Option<u64> {
         let seat = self.peers.get_mut(&who).filter(|peer| peer.end.is_none())?.seat.as_mut()?;
-        if !seat.arrived(arrived) {
+        if !seat.arrived(arrived, &mut self.messages) {
             return None;
         }
-        (seat.answer, seat.acknowledgement, seat.again) = (None, None, 0);
+        seat.forget_asides(&mut self.messages);
+        seat.again = 0;
         Some(seat.received)
     }
 
@@ -124,7 +140,8 @@ impl<W> Rooms<W> {
     pub fn tell_aside(&mut self, who: PeerId, text: Text, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who) else { return };
         if let Some(seat) = &mut peer.seat {
-            seat.answer = Some(self.tally.message(text));
+            let before = seat.answer.replace(self.messages.keep(text));
+            self.messages.give_all_back(before);
             wake(&peer.attached);
         }
     }
@@ -138,8 +155,9 @@ impl<W> Rooms<W> {
             return false;
         }
         // Of a number that is not kept any more there is nothing to forget.
-        _ = seat.arrived(number);
-        seat.acknowledgement = Some(self.tally.message(videre::acknowledge(seat.received)));
+        _ = seat.arrived(number, &mut self.messages);
+        let before = seat.acknowledgement.replace(self.messages.keep(videre::acknowledge(seat.received)));
+        self.messages.give_all_back(before);
         wake(&peer.attached);
         true
     }

@@ -11,8 +11,7 @@ use super::keys::{Grant, Key, NO_KEY};
 use super::line::Line;
 use super::quota::Quota;
 use crate::room::{DisconnectReason, PeerId, Verdict};
-use crate::transport::{Carrier, Close, Endpoint, Form};
-use crate::wire::Text;
+use crate::transport::{Batch, Carrier, Close, Endpoint, Form};
 use crate::wire::videre::{Event, Packet};
 
 /// What the session keeps with a peer in its rooms.
@@ -139,6 +138,8 @@ impl Connection {
 }
 
 impl Endpoint for Connection {
+    const ANSWERS_AT_ONCE: bool = false;
+
     fn receive(&self, message: &str) -> Duration {
         self.hear(message, message.len())
     }
@@ -164,7 +165,7 @@ impl Endpoint for Connection {
         let _ = self.goodbye.set(DisconnectReason::Violation);
     }
 
-    fn take(&self, form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {
+    fn take(&self, form: Form, batch: &mut dyn Batch) -> Option<Close> {
         if !self.line.look() {
             return None;
         }
@@ -173,7 +174,7 @@ impl Endpoint for Connection {
         if let Some(reason) = self.line.end.get() {
             return Some(close(*reason));
         }
-        if state.rooms.take(self.peer(), form, hand, &mut Attached::wake) {
+        if state.rooms.take(self.peer(), form, batch, &mut Attached::wake) {
             self.line.look_again();
         }
         state.rooms.end_of(self.peer()).map(close)

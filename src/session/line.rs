@@ -1,10 +1,11 @@
 //! A line: what a connection and the peer that it serves know each other by. A peer that opted in can
 //! outlive its line and get another.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::Poll;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::task::AtomicWaker;
 
@@ -12,8 +13,56 @@ use crate::room::DisconnectReason;
 
 /// There is something new, and nobody has looked yet.
 const NEWS: u8 = 1;
-/// Whoever waits for news has not been told of them.
-const UNTOLD: u8 = 2;
+/// Whoever waits for news is to be told at the end of the turn.
+const QUEUED: u8 = 2;
+/// It has been told, and has not heard it yet.
+const TOLD: u8 = 4;
+
+/// With so many to tell it is first looked once more what has come: for each of them a message that comes now shares its write
+/// with those before it, which saves more than the look costs.
+const MANY: usize = 8;
+
+thread_local! {
+    static TURN: RefCell<Turn> = RefCell::default();
+}
+
+/// Who on this thread is to be told at the end of its turn, when all that has come has been read: whoever is told at once has
+/// to be told again of what its neighbour's message brings.
+#[derive(Default)]
+struct Turn {
+    lines: Vec<Arc<Line>>,
+    teller: Option<Waker>,
+}
+
+impl Turn {
+    /// How many are to be told, once there are any.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<usize> {
+        self.teller = Some(context.waker().clone());
+        if self.lines.is_empty() { Poll::Pending } else { Poll::Ready(self.lines.len()) }
+    }
+
+    /// Adds one. `None`: nobody tells on this thread.
+    fn add(&mut self, line: &Arc<Line>) -> Option<()> {
+        let teller = self.teller.as_ref()?;
+        if self.lines.is_empty() {
+            teller.wake_by_ref();
+        }
+        self.lines.push(line.clone());
+        Some(())
+    }
+}
+
+/// Tells at the end of each turn, as long as its thread runs: one for each thread that sessions live on.
+pub async fn tell_each_turn() {
+    let mut lines = Vec::new();
+    loop {
+        if poll_fn(|context| TURN.with_borrow_mut(|turn| turn.poll(context))).await >= MANY {
+            tokio::task::yield_now().await;
+        }
+        TURN.with_borrow_mut(|turn| std::mem::swap(&mut turn.lines, &mut lines));
+        lines.drain(..).for_each(|line: Arc<Line>| line.tell());
+    }
+}
 
 /// One connection's end of it.
 #[derive(Default)]
@@ -26,16 +75,27 @@ pub struct Line {
 
 impl Line {
     /// There is something new.
-    pub fn wake(&self) {
-        // Who has been told already is told no more often.
-        if self.news.fetch_or(NEWS | UNTOLD, Ordering::AcqRel) & UNTOLD == 0 {
-            self.waiter.wake();
+    pub fn wake(self: &Arc<Self>) {
+        if self.news.fetch_or(NEWS | QUEUED, Ordering::AcqRel) & QUEUED == 0 {
+            // From other threads, as those of the manager, it is told at once.
+            let added = TURN.try_with(|turn| turn.borrow_mut().add(self));
+            added.ok().flatten().unwrap_or_else(|| self.tell());
         }
     }
 
-    /// Completes when there has been something new since it last did. One waiter at a time.
+    fn tell(&self) {
+        // In this order, so that whoever wakes meanwhile queues it anew.
+        self.news.fetch_and(!QUEUED, Ordering::AcqRel);
+        self.news.fetch_or(TOLD, Ordering::AcqRel);
+        self.waiter.wake();
+    }
+
+    /// Completes when it has been told that there is something new, since it last did. One waiter at a time.
     pub async fn changed(&self) {
-        let is_told = || self.news.fetch_and(!UNTOLD, Ordering::AcqRel) & UNTOLD != 0;
+        // Looked at first: mostly it has not, and to take it is dear.
+        let is_told = || {
+            self.news.load(Ordering::Acquire) & TOLD != 0 && self.news.fetch_and(!TOLD, Ordering::AcqRel) & TOLD != 0
+        };
         poll_fn(|context| {
             // In a busy room there mostly is something, and then nobody has to be registered.
             if is_told() {
@@ -58,8 +118,57 @@ impl Line {
     }
 
     /// The connection is to end. The first reason counts.
-    pub fn cut(&self, reason: DisconnectReason) {
+    pub fn cut(self: &Arc<Self>, reason: DisconnectReason) {
         let _ = self.end.set(reason);
         self.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::{Pin, pin};
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    fn is_told(changed: Pin<&mut impl Future<Output = ()>>) -> bool {
+        changed.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// As many turns as those of a thread that sessions live on.
+    async fn a_turn_goes_by() {
+        for _ in 0..3 {
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn all_of_a_turn_is_told_at_its_end() {
+        tokio::spawn(tell_each_turn());
+        a_turn_goes_by().await;
+        for count in [1, 2 * MANY] {
+            let lines: Vec<Arc<Line>> = (0..count).map(|_| Arc::default()).collect();
+            for _ in 0..3 {
+                lines.iter().for_each(|line| line.wake());
+                assert!(
+                    lines.iter().all(|line| !is_told(pin!(line.changed())) && line.look()),
+                    "looked at, and not told"
+                );
+            }
+            a_turn_goes_by().await;
+            assert!(lines.iter().all(|line| is_told(pin!(line.changed()))));
+            a_turn_goes_by().await;
+            assert!(lines.iter().all(|line| !is_told(pin!(line.changed())) && !line.look()), "told once");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken_by_another_thread() {
+        let line = Arc::<Line>::default();
+        let other = line.clone();
+        std::thread::spawn(move || other.wake());
+        line.changed().await;
+        assert!(line.look() && !is_told(pin!(line.changed())));
     }
 }

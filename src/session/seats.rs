@@ -10,7 +10,7 @@ use super::connection::Attached;
 use super::keys::{Grant, Key};
 use super::line::Line;
 use super::{Session, State};
-use crate::room::{DisconnectReason, KeptPeer, PeerId, Texts};
+use crate::room::{DisconnectReason, KeptPeer, PeerId};
 use crate::transport::Carrier;
 use crate::wire::videre::{self, Resume};
 
@@ -140,26 +140,23 @@ impl Session {
     /// Puts seats back; each is held as if its connection had just been lost.
     pub fn restore_seats(self: &Arc<Self>, seats: Vec<KeptSeat>) {
         let grace = self.shared.config.sessions.resume_grace();
-        let (mut ownerless, mut texts) = (Vec::new(), Texts::new());
+        let (mut ownerless, mut next_peer) = (Vec::new(), 0);
         let mut state = self.state();
-        for KeptSeat { key, token, peer } in seats {
-            let Some(grant) = state.keys.grant(key) else {
-                // It was taken meanwhile: the others of its room are to see that the member is gone.
-                ownerless.push(peer.who);
-                state.rooms.restore(
-                    peer,
-                    Attached::new(Grant::keyless(), Carrier::RawWebSocket, Arc::default()),
-                    &mut texts,
-                );
-                continue;
-            };
+        let State { rooms, keys, .. } = &mut *state;
+        let attach = |KeptSeat { key, token, peer }: KeptSeat| {
             let (seat, line) = (peer.who, Arc::<Line>::default());
-            let attached = Attached::new(grant, Carrier::RawWebSocket, line.clone());
-            state.rooms.restore(peer, Attached { token: Some(token), is_lost: true, ..attached }, &mut texts);
-            state.next_peer = state.next_peer.max(seat + 1);
-            self.hold(seat, line, grace);
-        }
-        drop(texts);
+            next_peer = next_peer.max(seat + 1);
+            let Some(grant) = keys.grant(key) else {
+                // It was taken meanwhile: the others of its room are to see that the member is gone.
+                ownerless.push(seat);
+                return (peer, Attached::new(Grant::keyless(), Carrier::RawWebSocket, line));
+            };
+            self.hold(seat, line.clone(), grace);
+            let attached = Attached::new(grant, Carrier::RawWebSocket, line);
+            (peer, Attached { token: Some(token), is_lost: true, ..attached })
+        };
+        rooms.restore(seats.into_iter().map(attach));
+        state.next_peer = state.next_peer.max(next_peer);
         for peer in ownerless {
             state.rooms.exit(peer, &mut Attached::wake);
         }

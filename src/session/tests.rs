@@ -5,12 +5,14 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::connection::Connection;
 use super::gate::Gate;
 use super::keys::{KeyRing, NO_KEY};
+use super::line::tell_each_turn;
 use super::{Plan, Session, Shared};
 use crate::config::Config;
 use crate::http::origin::Origins;
@@ -18,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::room::Admission;
 use crate::tasks::Threads;
 use crate::transport::{Carrier, Endpoint, Form};
+use crate::wire::Text;
 use crate::wire::manage::Role;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -32,7 +35,7 @@ fn shared() -> Arc<Shared> {
         origins: Origins::new([]),
         gate: Gate::new(&config.limits),
         metrics: Metrics::new(),
-        threads: Threads::start().unwrap(),
+        threads: Threads::start(tell_each_turn).unwrap(),
         config,
     })
 }
@@ -82,7 +85,7 @@ impl Member {
             loop {
                 reading.changed().await;
                 let mut texts = Vec::new();
-                let end = reading.take(Form::Plain, &mut |text| texts.push(text.as_str().to_owned()));
+                let end = reading.take(Form::Plain, &mut |text: &Text| texts.push(text.as_str().to_owned()));
                 for text in texts {
                     let _ = sender.send(text);
                 }
@@ -111,6 +114,30 @@ impl Member {
         };
         tokio::time::timeout(SOON, next).await.unwrap_or_else(|_| panic!("{event} of {user} does not come"))
     }
+}
+
+/// Whoever is told at once is told again of what comes in the same turn, and writes to its client while there is more to read.
+#[tokio::test]
+async fn the_others_are_told_at_the_end_of_the_turn() {
+    tokio::spawn(tell_each_turn());
+    let shared = shared();
+    let [session, _] = neighbours(&shared);
+    let is_told =
+        async |connection: &Connection| tokio::time::timeout(Duration::ZERO, connection.changed()).await.is_ok();
+    let all = ["ann", "bob"].map(|user| {
+        let connection = connection(&session);
+        connection.receive(&packet("connect", user, "{}"));
+        connection
+    });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    for connection in &all {
+        assert!(is_told(connection).await, "both have come");
+        connection.take(Form::Plain, &mut |_: &Text| {});
+    }
+    all[0].receive(&packet("broadcast", "ann", "a word"));
+    assert!(all[1].changed().now_or_never().is_none());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(is_told(&all[1]).await && !is_told(&all[0]).await);
 }
 
 /// The 99th of a hundred times that a word takes.

@@ -10,8 +10,7 @@ pub mod websocket;
 use std::time::Duration;
 
 use crate::http::{BodyError, Budget, HeldBody, Request};
-pub use crate::wire::Form;
-use crate::wire::Text;
+pub use crate::wire::{Batch, Form};
 
 /// By what a client is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +86,9 @@ async fn body_of(budget: &Budget, request: Request, limit: usize, is_admitted: b
 /// What lies behind one client's connection, as a transport sees it. Dropping it says that the
 /// connection is gone.
 pub trait Endpoint: Send + Sync + 'static {
+    /// Whether a message that is handed over may make something due to its sender of which [`Endpoint::changed`] does not tell.
+    const ANSWERS_AT_ONCE: bool = true;
+
     /// Hands over one message from the client; answers how long to wait before the next is read
     /// (a client over its rate is read no faster than its rate).
     fn receive(&self, message: &str) -> Duration;
@@ -112,8 +114,8 @@ pub trait Endpoint: Send + Sync + 'static {
     fn violation(&self) {}
 
     /// Hands over what is due to the client, in order, at most a batch; `Some` once the
-    /// server ends the connection, after all that was due before. Never blocks. `hand` may not call the endpoint.
-    fn take(&self, form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close>;
+    /// server ends the connection, after all that was due before. Never blocks. `batch` may not call the endpoint.
+    fn take(&self, form: Form, batch: &mut dyn Batch) -> Option<Close>;
 
     /// Whether the server has ended the connection, so that there is no use in waiting for a client
     /// that does not read.

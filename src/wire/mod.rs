@@ -1,5 +1,6 @@
 //! What the bytes mean: pure and stateless, decode beside encode.
 
+mod batch;
 pub mod easyrtc;
 pub mod manage;
 pub mod opentera;
@@ -10,4 +11,5 @@ pub mod text;
 pub mod videre;
 pub mod websocket;
 
+pub use batch::Batch;
 pub use text::{Form, Text};

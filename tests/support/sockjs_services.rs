@@ -15,7 +15,7 @@ use viderehab::http::serve::{Terms, serve};
 use viderehab::http::{Request, Response, text};
 use viderehab::tasks::Tasks;
 use viderehab::transport::sockjs::{Service, Settings};
-use viderehab::transport::{Close, Endpoint, Form};
+use viderehab::transport::{Batch, Close, Endpoint, Form};
 use viderehab::wire::{Text, sockjs};
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -44,11 +44,11 @@ impl Endpoint for Tester {
         self.receive(&String::from_utf8_lossy(message))
     }
 
-    fn take(&self, form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {
+    fn take(&self, form: Form, batch: &mut dyn Batch) -> Option<Close> {
         for message in self.messages.lock().unwrap().drain(..) {
             match form {
-                Form::Plain => hand(&Text::from(message)),
-                Form::Quoted => hand(&sockjs::quote(&message)),
+                Form::Plain => batch.add(&Text::from(message)),
+                Form::Quoted => batch.add(&sockjs::quote(&message)),
             }
         }
         self.close

@@ -64,7 +64,7 @@ fn bounded_in_both_forms() {
     }
     bench.broadcast(1, "a", 3700);
     assert!(bench.ended().is_empty());
-    bench.rooms.take(2, Form::Quoted, &mut |_| {}, &mut |_| {});
+    bench.rooms.take(2, Form::Quoted, &mut |_: &Text| {}, &mut |_| {});
     assert!(bench.rooms.held_bytes() <= LIMITS.session_bytes, "{}", bench.rooms.held_bytes());
     assert_eq!(bench.ended(), [3], "who has not read it");
 }
@@ -81,8 +81,6 @@ fn bounded_over_a_restart() {
     bench.broadcast(1, "main", 3000);
     let kept = bench.rooms.keep();
     let mut bench = Bench::with(0, LIMITS);
-    let mut texts = Texts::new();
-    kept.into_iter().for_each(|peer| bench.rooms.restore(peer, 0, &mut texts));
-    drop(texts);
+    bench.rooms.restore(kept.into_iter().map(|peer| (peer, 0)));
     assert!(bench.rooms.held_bytes() <= LIMITS.session_bytes, "{}", bench.rooms.held_bytes());
 }

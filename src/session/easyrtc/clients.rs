@@ -5,10 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::Limits;
 use crate::room::easyrtc::{EasyRtc, Emit, Given, Limits as RoomLimits, Output, Request};
-use crate::room::{DisconnectReason, Message, PeerId, Tally};
+use crate::room::{DisconnectReason, Message, Messages, PeerId};
 use crate::session::connection::Attached;
 use crate::transport::socketio::Outgoing;
-use crate::wire::Form;
 
 /// How much is taken from an outbox at one go.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -18,7 +17,7 @@ pub struct Clients {
     rules: EasyRtc,
     members: HashMap<PeerId, Member>,
     /// What waits for all of them.
-    tally: Tally,
+    messages: Messages,
     /// The most that waits for one client, and for all; 0: no limit.
     outbox_bytes: usize,
     session_bytes: usize,
@@ -35,7 +34,7 @@ struct Member {
 /// What waits for a client. An event's argument is written when it is fetched: most of it all recipients share.
 enum Due {
     Acknowledgement { id: u64, argument: Message },
-    Event { emit: Emit, _shared: Message },
+    Event { emit: Emit, shared: Message },
 }
 
 impl Due {
@@ -47,16 +46,24 @@ impl Due {
         }
     }
 
-    fn outgoing(self) -> Outgoing {
+    fn outgoing(&self) -> Outgoing {
         match self {
             Self::Acknowledgement { id, argument } => {
-                Outgoing::Acknowledgement { id, argument: argument.form(Form::Plain).clone() }
+                Outgoing::Acknowledgement { id: *id, argument: argument.text().clone() }
             }
             Self::Event { emit, .. } => {
                 let mut argument = String::with_capacity(emit.argument_len());
                 emit.write_argument(&mut argument);
                 Outgoing::Event { name: emit.event().name(), argument: argument.into() }
             }
+        }
+    }
+
+    /// What it keeps of [`Clients::messages`].
+    fn message(self) -> Message {
+        match self {
+            Self::Acknowledgement { argument, .. } => argument,
+            Self::Event { shared, .. } => shared,
         }
     }
 }
@@ -66,7 +73,7 @@ impl Clients {
         Self {
             rules: EasyRtc::new(RoomLimits { members: limits.room_peers, rooms: limits.rooms }),
             members: HashMap::new(),
-            tally: Tally::default(),
+            messages: Messages::default(),
             outbox_bytes: limits.log_bytes.max(limits.easyrtc_bytes + 4096),
             session_bytes: limits.session_bytes,
         }
@@ -96,6 +103,7 @@ impl Clients {
             taken += due.bytes();
             member.bytes -= due.bytes();
             into.push(due.outgoing());
+            self.messages.give_back(due.message());
         }
         member.end.filter(|_| member.outbox.is_empty())
     }
@@ -112,7 +120,8 @@ impl Clients {
 
     /// A client's connection is gone. What it was attached by, and why it was ended, if it was.
     pub fn leave(&mut self, peer: PeerId) -> Option<(Attached, Option<DisconnectReason>)> {
-        let Member { attached, end, .. } = self.members.remove(&peer)?;
+        let Member { attached, end, outbox, .. } = self.members.remove(&peer)?;
+        self.messages.give_all_back(outbox.into_iter().map(Due::message));
         let told = self.rules.remove(peer, now());
         self.deliver(peer, None, told);
         Some((attached, end))
@@ -120,7 +129,7 @@ impl Clients {
 
     /// Bytes that wait for clients.
     pub fn held_bytes(&self) -> usize {
-        self.tally.bytes()
+        self.messages.bytes()
     }
 
     /// How many there are.
@@ -150,7 +159,8 @@ impl Clients {
             let Some(member) = self.members.get_mut(&peer).filter(|member| member.end.is_none()) else { continue };
             member.end = Some(reason);
             // What it did not read before, it need not read: it is told that it is over.
-            (member.outbox, member.bytes) = (VecDeque::new(), 0);
+            self.messages.give_all_back(std::mem::take(&mut member.outbox).into_iter().map(Due::message));
+            member.bytes = 0;
             member.attached.wake();
             let told = self.rules.remove(peer, now());
             ends.extend(self.put_out(peer, None, told));
@@ -176,15 +186,17 @@ impl Clients {
         for output in outputs {
             let (to, due) = match output {
                 Output::Ack(ack) => match id {
-                    Some(id) => (sender, Due::Acknowledgement { id, argument: self.tally.message(ack.text) }),
+                    Some(id) => (sender, Due::Acknowledgement { id, argument: self.messages.keep(ack.text) }),
                     None => continue,
                 },
                 Output::Emit(emit) => {
+                    let text = emit.notice.shared();
                     // Those who are told the same are told it one after the other.
-                    let same = shared.take().filter(|shared| shared.form(Form::Plain).is(emit.notice.shared()));
-                    let same = same.unwrap_or_else(|| self.tally.message(emit.notice.shared().clone()));
-                    shared = Some(same.clone());
-                    (emit.to, Due::Event { emit, _shared: same })
+                    let same = shared.take_if(|shared| shared.text().is(text));
+                    let same = same.unwrap_or_else(|| self.messages.keep(text.clone()));
+                    let before = shared.replace(self.messages.share(&same));
+                    self.messages.give_all_back(before);
+                    (emit.to, Due::Event { emit, shared: same })
                 }
                 Output::End => {
                     if let Some(member) = self.members.get_mut(&sender) {
@@ -196,20 +208,24 @@ impl Clients {
             };
             too_slow.extend(self.push(to, due).map(|peer| (peer, DisconnectReason::TooSlow)));
         }
+        self.messages.give_all_back(shared);
         too_slow
     }
 
     /// Puts something into an outbox; answers who has too much waiting now. One message alone is never
     /// too much: a newcomer's token tells of all who are there.
     fn push(&mut self, to: PeerId, due: Due) -> Option<PeerId> {
-        let member = self.members.get_mut(&to).filter(|member| member.end.is_none())?;
+        let Some(member) = self.members.get_mut(&to).filter(|member| member.end.is_none()) else {
+            self.messages.give_back(due.message());
+            return None;
+        };
         member.bytes += due.bytes();
         member.outbox.push_back(due);
         member.attached.wake();
         if member.bytes > self.outbox_bytes && member.outbox.len() > 1 {
             return Some(to);
         }
-        let is_over = self.session_bytes > 0 && self.tally.bytes() > self.session_bytes;
+        let is_over = self.session_bytes > 0 && self.messages.bytes() > self.session_bytes;
         let still_there = self.members.iter().filter(|(_, member)| member.end.is_none());
         let greatest = is_over.then(|| still_there.max_by_key(|(peer, member)| (member.bytes, **peer)));
         greatest.flatten().map(|(peer, _)| *peer)

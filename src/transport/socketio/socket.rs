@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::phase::{Ending, Phase, Way};
 use super::{End, Endpoint, FOR_NOW, Service};
-use crate::transport::{self, Close, Form};
+use crate::transport::{self, Batch, Close, Form};
 use crate::wire::Text;
 use crate::wire::socketio::{EnginePacket, PROBE, PROBED};
 
@@ -102,22 +102,22 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
         }
     }
 
-    fn take(&self, _form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {
+    fn take(&self, _form: Form, batch: &mut dyn Batch) -> Option<Close> {
         let mut stage = self.stage();
         match &mut *stage {
             Stage::Trying => return None,
             Stage::Failed => return Some(FOR_NOW),
             Stage::Probed(reply) => {
-                reply.take().iter().for_each(hand);
+                reply.take().iter().for_each(|text| batch.add(text));
                 return None;
             }
-            Stage::Carrying(greeting) => greeting.take().iter().for_each(&mut *hand),
+            Stage::Carrying(greeting) => greeting.take().iter().for_each(|text| batch.add(text)),
             Stage::TakingOver => {}
         }
         drop(stage);
         let mut due = Vec::new();
         let close = self.client.take(true, &mut due);
-        due.iter().for_each(hand);
+        due.iter().for_each(|text| batch.add(text));
         close
     }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::http::Body;
-use crate::transport::{Close, Form};
+use crate::transport::{Batch, Close, Form};
 use crate::wire::{Text, sockjs};
 
 const GO_AWAY: Close = Close::new(3000, "Go away!");
@@ -53,8 +53,8 @@ impl Endpoint for End {
         Duration::ZERO
     }
 
-    fn take(&self, _form: Form, hand: &mut dyn FnMut(&Text)) -> Option<Close> {
-        self.0.due.lock().unwrap().drain(..).for_each(|text| hand(&text));
+    fn take(&self, _form: Form, batch: &mut dyn Batch) -> Option<Close> {
+        self.0.due.lock().unwrap().drain(..).for_each(|text| batch.add(&text));
         *self.0.close.lock().unwrap()
     }
 

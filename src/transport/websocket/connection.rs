@@ -1,7 +1,6 @@
 //! A connection: one task. It writes all that is due in one go, then waits for whichever comes first: something new
 //! to send, something from the client, or the heartbeat.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -12,20 +11,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
 use super::intake::{Intake, Stop};
+use super::output;
 use super::socket::{Socket, Turn};
 use super::{Framing, Settings};
 use crate::transport::{Close, Endpoint};
+use crate::wire::Text;
 use crate::wire::websocket::{Incoming, Opcode, Violation, frame};
 
 /// How long a client may leave a ping unanswered, as SockJS's original server has it.
 const PONG_TIME: Duration = Duration::from_secs(10);
-
-/// How much of the buffer for frames that connections share is kept from one use to the next.
-const OUTPUT_BYTES: usize = 128 * 1024;
-
-thread_local! {
-    static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// How a connection ended.
 pub(super) enum End {
@@ -49,7 +43,8 @@ pub(super) struct Connection<E, S> {
 /// What a connection waits for.
 enum Event {
     Due,
-    Came(Turn),
+    /// With whether there is something due, too.
+    Came(Turn, bool),
     Heartbeat,
 }
 
@@ -72,21 +67,27 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     async fn run(&mut self) -> Result<Infallible, End> {
         let mut heartbeat = pin!(tokio::time::sleep(self.next_heartbeat()));
         let mut awaits_pong = false;
+        self.send_due().await?;
         loop {
-            self.send_due().await?;
-            match self.event(heartbeat.as_mut()).await {
-                Event::Due => {}
-                Event::Came(turn) => {
+            let is_due = match self.event(heartbeat.as_mut()).await {
+                Event::Due => true,
+                Event::Came(turn, is_due) => {
                     awaits_pong = false;
                     self.came(turn).await?;
                     push_back(heartbeat.as_mut(), self.next_heartbeat());
+                    is_due || E::ANSWERS_AT_ONCE || !self.intake.replies.is_empty()
                 }
                 Event::Heartbeat if awaits_pong => return Err(End::Closed(self.silence())),
                 Event::Heartbeat => {
                     awaits_pong = true;
                     frame(Opcode::Ping, &[], &mut self.intake.replies);
                     heartbeat.as_mut().reset(Instant::now() + PONG_TIME);
+                    true
                 }
+            };
+            // What is due after what came is sent with what the others of its room say in the same turn.
+            if is_due {
+                self.send_due().await?;
             }
         }
     }
@@ -112,7 +113,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             let is_due = changed.as_mut().poll(context).is_ready();
             let mut take = |incoming: Incoming<'_>| intake.take(endpoint, incoming);
             match socket.poll_receive(context, &mut take) {
-                Poll::Ready(turn) => Poll::Ready(Event::Came(turn)),
+                Poll::Ready(turn) => Poll::Ready(Event::Came(turn, is_due)),
                 Poll::Pending if is_due => Poll::Ready(Event::Due),
                 Poll::Pending => heartbeat.as_mut().poll(context).map(|()| Event::Heartbeat),
             }
@@ -190,16 +191,13 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     /// Sends one batch of what is due. Whether there was any; and how it ends, after that.
     fn send_once(&mut self, context: &mut Context<'_>) -> Result<(bool, Option<Close>), End> {
         let Self { socket, endpoint, intake, framing, .. } = self;
-        OUTPUT.with_borrow_mut(|output| {
-            output.clear();
-            output.append(&mut intake.replies);
-            let close = endpoint.take(framing.form(), &mut |text| framing.append(text, output));
-            let was_due = !output.is_empty();
-            if was_due {
-                socket.send(context, output).map_err(|_| End::Lost)?;
+        output::with(*framing, &mut intake.replies, |frames| {
+            let close = endpoint.take(framing.form(), frames);
+            let due = frames.bytes();
+            if !due.is_empty() {
+                socket.send(context, due).map_err(|_| End::Lost)?;
             }
-            output.shrink_to(OUTPUT_BYTES);
-            Ok((was_due, close))
+            Ok((!due.is_empty(), close))
         })
     }
 
@@ -216,7 +214,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         tokio::select! {
             biased;
             flushed = poll_fn(|context| socket.poll_flush(context)) => flushed.map_err(|_| End::Lost),
-            () = ended => Err(endpoint.take(self.framing.form(), &mut |_| ()).map_or(End::Lost, End::Closed)),
+            () = ended => Err(endpoint.take(self.framing.form(), &mut |_: &Text| ()).map_or(End::Lost, End::Closed)),
             () = tokio::time::sleep(patience) => Err(End::Lost),
         }
     }

@@ -4,6 +4,7 @@ mod connection;
 mod handshake;
 mod intake;
 mod meter;
+mod output;
 mod socket;
 
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use viderehab::room::{Admission, DisconnectReason, Limits, PeerId, Rooms, Verdict};
 use viderehab::wire::videre::{self, PacketError};
-use viderehab::wire::{Form, Text};
+use viderehab::wire::{Batch, Form, Text};
 
 use super::Choices;
 use super::packets::{GARBAGE, KEY, MAIN, Packet, ROOMS, SHAPES, USERS, is_key};
@@ -29,11 +29,45 @@ pub struct Session {
     pub(super) woken: Vec<PeerId>,
     /// Whether it is being looked at already who is to be ended.
     pub(super) is_settling: bool,
+    /// What several were handed, as a connection keeps it.
+    common: Vec<Text>,
     /// Peers and packets so far.
     entered: PeerId,
     said: u64,
-    /// How many there may be at one time.
+    /// How many there may be at one time, and of how many of [`ROOMS`] they choose: one is a crowd.
     most_peers: usize,
+    most_rooms: usize,
+}
+
+/// What one is handed: of its own, or in common with others.
+struct Taken<'a> {
+    own: Vec<Text>,
+    common: &'a mut Vec<Text>,
+    is_common: bool,
+}
+
+impl Taken<'_> {
+    fn texts(&self) -> &[Text] {
+        if self.is_common { self.common } else { &self.own }
+    }
+}
+
+impl Batch for Taken<'_> {
+    fn add(&mut self, text: &Text) {
+        let texts = if self.is_common { &mut *self.common } else { &mut self.own };
+        texts.push(text.clone());
+    }
+
+    fn begin_common(&mut self, first: &Text) -> usize {
+        self.is_common = self.own.is_empty();
+        if !self.is_common {
+            return 0;
+        }
+        if !self.common.first().is_some_and(|text| text.is(first)) {
+            self.common.clear();
+        }
+        self.common.len()
+    }
 }
 
 impl Session {
@@ -46,8 +80,20 @@ impl Session {
         };
         let core = Rooms::new(KEY.to_owned(), limits);
         let (peers, rooms, woken) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let most_peers = 2 + choices.below(7);
-        Self { core, limits, peers, rooms, woken, is_settling: false, entered: 0, said: 0, most_peers }
+        let (most_peers, most_rooms) = (2 + choices.below(7), *choices.of(&[1, ROOMS.len(), ROOMS.len()]));
+        Self {
+            core,
+            limits,
+            peers,
+            rooms,
+            woken,
+            is_settling: false,
+            common: Vec::new(),
+            entered: 0,
+            said: 0,
+            most_peers,
+            most_rooms,
+        }
     }
 
     /// Something happens, and is checked.
@@ -61,7 +107,8 @@ impl Session {
             (0..=1, _) if self.peers.len() < self.most_peers => self.enter(choices),
             (2..=6, Some(who)) => self.connect(who, choices),
             (7..=17, Some(who)) => self.speak(who, choices),
-            (18..=26, Some(who)) => self.take(who),
+            (18..=25, Some(who)) => self.take(who),
+            (26, Some(_)) => self.end_turn(),
             (27..=28, Some(who)) => self.arrive(who, choices.below(9) as u64),
             (29, Some(who)) => self.acknowledge(who, choices),
             (30, Some(who)) => self.lose(who),
@@ -123,8 +170,8 @@ impl Session {
         self.said += 1;
         let filling = match choices.below(24) {
             0..=15 => 0,
-            16..=20 => 60,
-            21 | 22 => 1_000,
+            16..=19 => 60,
+            20..=22 => 1_000,
             _ => *choices.of(&[9_000, 40_000, 60_000]),
         };
         let payload = match choices.below(9) {
@@ -176,7 +223,8 @@ impl Session {
     }
 
     fn connect(&mut self, who: PeerId, choices: &mut impl Choices) {
-        let (user, room) = (choices.below(USERS.len()), choices.below(ROOMS.len()).saturating_sub(choices.below(3)));
+        let (user, room) =
+            (choices.below(USERS.len()), choices.below(self.most_rooms).saturating_sub(choices.below(3)));
         let mut packet = self.packet("connect", user, room, choices);
         if !self.peers[&who].admitted && !choices.one_in(4) {
             (packet.room, packet.event) = (ROOMS[MAIN].1[1], "connect");
@@ -278,17 +326,23 @@ impl Session {
         }
     }
 
+    /// All take what is due, one after the other.
+    fn end_turn(&mut self) {
+        self.all().into_iter().for_each(|who| self.take(who));
+    }
+
     /// Its connection takes what is due, at most a batch.
     fn take(&mut self, who: PeerId) {
         let peer = self.peers.get_mut(&who).expect("it takes");
         if peer.ended.is_none() && !peer.is_there() {
             return;
         }
-        let mut texts: Vec<Text> = Vec::new();
-        let is_more = self.core.take(who, Form::Plain, &mut |text| texts.push(text.clone()), &mut |_| {});
+        let mut batch = Taken { own: Vec::new(), common: &mut self.common, is_common: false };
+        let is_more = self.core.take(who, Form::Plain, &mut batch, &mut |_| {});
+        let texts = batch.texts();
         assert!(peer.ended.is_none() || texts.is_empty(), "{who} was ended and is handed something");
         let mut bytes = 0;
-        for text in &texts {
+        for text in texts {
             let (due, counts) = peer.take(self.limits.log_bytes);
             assert_eq!(due.as_deref(), Some(text.as_str()), "{who} is handed something else than is due");
             bytes += if counts { text.len() } else { 0 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use viderehab::room::{DisconnectReason, KeptPeer, PeerId, Rooms, Texts, Verdict};
+use viderehab::room::{DisconnectReason, KeptPeer, PeerId, Rooms, Verdict};
 use viderehab::wire::videre;
 
 use super::Choices;
@@ -86,12 +86,10 @@ impl Session {
         let mut seats: Vec<PeerId> = kept.iter().map(|peer| peer.who).collect();
         seats.sort_unstable();
         assert_eq!(seats, self.all(), "every seat is kept");
-        let mut texts = Texts::new();
-        kept.into_iter().for_each(|peer| {
+        self.core.restore(kept.into_iter().map(|peer| {
             let who = peer.who;
-            self.core.restore(peer, who, &mut texts);
-        });
-        drop(texts);
+            (peer, who)
+        }));
         let mut texts: BTreeMap<String, Due> = BTreeMap::new();
         for peer in self.peers.values_mut() {
             if let Some(place) = &mut peer.place {
