@@ -18,7 +18,7 @@ use viderehab::room::easyrtc::{EasyRtc, Given, Limits as EasyRtcLimits, Output, 
 use viderehab::room::{Admission, Limits, PeerId, Rooms};
 use viderehab::wire::easyrtc::Event;
 use viderehab::wire::websocket::{Opcode, Reader, frame};
-use viderehab::wire::{Form, Text, sockjs};
+use viderehab::wire::{Batch, Form, Text, sockjs};
 
 /// What a count may be over the accepted one, as a factor and besides: hash maps have random seeds, libraries have code
 /// for each processor, and the compiler lays out each build a little otherwise.
@@ -30,11 +30,12 @@ const TIMES: usize = 2_000;
 /// A piece of work: what it is called, what is counted, and the work, which answers how many of that it did.
 type Work = (&'static str, &'static str, fn() -> usize);
 
-const WORKS: [Work; 9] = [
+const WORKS: [Work; 10] = [
     ("pair", "a packet of 200 bytes to one other, taken at once", || relay(2, 200, 1)),
     ("pair-batch", "the same, eight at a time", || relay(2, 200, 8)),
     ("pair-large", "a packet of 3000 bytes to one other", || relay(2, 3000, 1)),
     ("room", "a packet of 200 bytes to 49 others, each", || relay(50, 200, 1)),
+    ("room-batch", "the same, eight at a time", || relay(50, 200, 8)),
     ("join", "a peer that joins a room of ten and leaves it", join),
     ("easyrtc", "an easyrtcMsg of 600 bytes to one other", easyrtc),
     ("read-frame", "a client's frame of 200 bytes", read_frames),
@@ -130,44 +131,65 @@ fn rooms(members: PeerId) -> Rooms<()> {
         rooms.enter(who, Admission::Keyed, ());
         rooms.apply(who, &packet(who, "connect", "{}"), &mut |()| ());
     }
-    (1..=members).for_each(|who| _ = take(&mut rooms, who));
+    (1..=members).for_each(|who| _ = take(&mut rooms, who, &mut Due::default()));
     rooms
 }
 
-/// How many messages were due to a peer.
-fn take(rooms: &mut Rooms<()>, who: PeerId) -> usize {
-    let (mut count, mut bytes) = (0, 0);
-    let mut hand = |text: &Text| {
-        count += 1;
-        bytes += text.len();
-    };
-    while rooms.take(who, Form::Plain, &mut hand, &mut |()| ()) {}
-    assert!(bytes >= count);
-    count
+/// What one peer is due, of which a connection writes what is due to several once.
+#[derive(Default)]
+struct Due {
+    count: usize,
+    common: Option<(Text, usize)>,
+    is_common: bool,
+}
+
+impl Batch for Due {
+    fn add(&mut self, _text: &Text) {
+        self.count += 1;
+        if let Some((_, here)) = self.common.as_mut().filter(|_| self.is_common) {
+            *here = self.count;
+        }
+    }
+
+    fn begin_common(&mut self, first: &Text) -> usize {
+        if !self.common.as_ref().is_some_and(|(text, _)| text.is(first)) {
+            self.common = Some((first.clone(), 0));
+        }
+        self.is_common = true;
+        self.count = self.common.as_ref().map_or(0, |(_, here)| *here);
+        self.count
+    }
+}
+
+/// How many messages were due to a peer, in one batch.
+fn take(rooms: &mut Rooms<()>, who: PeerId, due: &mut Due) -> usize {
+    (due.count, due.is_common) = (0, false);
+    assert!(!rooms.take(who, Form::Plain, due, &mut |()| ()));
+    due.count
 }
 
 /// One member says so many packets, then all take what is due.
 fn relay(members: PeerId, bytes: usize, at_once: usize) -> usize {
     let mut rooms = rooms(members);
     let said = broadcast(bytes);
-    let mut heard = 0;
+    let (mut heard, mut due) = (0, Due::default());
     for _ in 0..TIMES / at_once {
         for _ in 0..at_once {
             rooms.apply(1, &said, &mut |()| ());
         }
-        heard += (1..=members).map(|who| take(&mut rooms, who)).sum::<usize>();
+        heard += (1..=members).map(|who| take(&mut rooms, who, &mut due)).sum::<usize>();
     }
     assert_eq!(heard, TIMES * (members as usize - 1));
     heard
 }
 
 fn join() -> usize {
-    let mut rooms = rooms(9);
+    let (mut rooms, mut due) = (rooms(9), Due::default());
     for who in 10..10 + TIMES as PeerId {
         rooms.enter(who, Admission::Keyed, ());
         rooms.apply(who, &packet(who, "connect", "{}"), &mut |()| ());
         rooms.exit(who, &mut |()| ());
-        (1..=9).for_each(|who| _ = take(&mut rooms, who));
+        (1..=9).for_each(|who| _ = take(&mut rooms, who, &mut due));
     }
     TIMES
 }
