@@ -49,10 +49,18 @@ fn find(bytes: &[u8], at: usize, is: impl Fn(u8x16) -> u8x16) -> Option<usize> {
             rest = far(rest, &is);
         }
     }
-    let mut last = [0; 16];
-    last[..rest.len()].copy_from_slice(rest);
-    let place = is(u8x16::new(last)).to_bitmask().trailing_zeros() as usize;
-    (place < rest.len()).then(|| bytes.len() - rest.len() + place)
+    last(bytes, bytes.len() - rest.len(), &is)
+}
+
+/// In the last of all bytes, which are fewer: looked at with those before them, since to move them is dear.
+fn last(bytes: &[u8], at: usize, is: &impl Fn(u8x16) -> u8x16) -> Option<usize> {
+    let (sixteen, begin) = match bytes.last_chunk() {
+        Some(sixteen) => (*sixteen, bytes.len() - 16),
+        None => (std::array::from_fn(|place| bytes.get(place).copied().unwrap_or_default()), 0),
+    };
+    let found = is(u8x16::new(sixteen)).to_bitmask() >> (at - begin);
+    let place = at + found.trailing_zeros() as usize;
+    (found != 0 && place < bytes.len()).then_some(place)
 }
 
 /// What is left after all of which nothing is.
