@@ -144,7 +144,7 @@ struct Due {
 }
 
 impl Batch for Due {
-    fn add(&mut self, _text: &Text) {
+    fn add(&mut self, _text: &str) {
         self.count += 1;
         if let Some((_, here)) = self.common.as_mut().filter(|_| self.is_common) {
             *here = self.count;

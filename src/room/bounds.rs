@@ -56,10 +56,4 @@ impl<W> Rooms<W> {
         let seat = peer.seat.as_ref().map_or(0, |seat| seat.bytes());
         seat + self.due(peer)
     }
-
-    /// What a peer has not been handed yet.
-    pub(super) fn due(&self, peer: &Peer<W>) -> usize {
-        let unread = |member: &Membership| Some(self.rooms[member.room].log.bytes_from(member.unread_from?));
-        peer.outbox.bytes() + peer.membership.as_ref().and_then(unread).unwrap_or(0)
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::PeerId;
+use super::log::Said;
 use super::message::{Message, Messages};
 use super::peer::{DisconnectReason, Membership, Outbox, Peer};
 use super::rules::Rooms;
@@ -61,7 +62,7 @@ impl<W> Rooms<W> {
         let place = peer.membership.take().map(|membership| {
             let room = &mut rooms[membership.room];
             if let Some(mut unread) = membership.unread_from {
-                let take = |_: &mut Messages, message: &Message| due.push(message.text().as_str().to_owned());
+                let take = |_: &mut Messages, said: Said<'_>| due.push(said.text().to_owned());
                 room.log.read(&mut unread, who, usize::MAX, messages, take);
             }
             Place {
@@ -103,6 +104,7 @@ impl<W> Rooms<W> {
                 user_id: place.user_id.map(Into::into),
                 room_id: place.room_id.map(Into::into),
                 initiator: place.initiator,
+                beginning: None,
                 unread_from: None,
             }
         });

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::PeerId;
 use super::message::{Message, Messages};
+use crate::wire::{Form, Text};
 
 /// A place in a log: the number of the next entry to read, counted from the log's beginning.
 pub type Cursor = u64;
@@ -30,20 +31,71 @@ impl Audience {
     }
 }
 
+/// How much memory a log takes at least: enough for what a client says at once.
+const LEAST_BYTES: usize = 4096;
+
+/// Where an entry's text stands among all that was ever said in its room, in bytes.
+type Place = usize;
+
 #[derive(Debug)]
 struct Entry {
     audience: Audience,
-    message: Message,
+    begin: Place,
+    length: usize,
     /// How many readers have not passed it yet.
     unread: usize,
+    /// The text again, once something other than the log keeps it, or somebody has it in another form.
+    shared: Option<Message>,
 }
 
-/// The entries that somebody has still to read, the oldest first.
+/// The entries that somebody has still to read, the oldest first. Their texts stand one after the other, since most are
+/// copied from there to those who read and then are over: a text with memory of its own costs more than what is done with it.
 #[derive(Debug, Default)]
 pub struct Log {
     first: Cursor,
     entries: VecDeque<Entry>,
-    bytes: usize,
+    texts: String,
+    /// Where `texts` begins, before which nothing is kept. Behind it there may be some of which nothing is any more.
+    begin: Place,
+}
+
+/// An entry that is being read.
+pub struct Said<'a> {
+    text: &'a str,
+    shared: &'a mut Option<Message>,
+}
+
+impl Said<'_> {
+    /// The text, as it was given.
+    pub fn text(&self) -> &str {
+        self.text
+    }
+
+    /// It in a form.
+    #[inline]
+    pub fn form(&mut self, form: Form, messages: &mut Messages) -> &str {
+        match form {
+            Form::Plain => self.text,
+            Form::Quoted => {
+                let message = share(self.text, self.shared, messages);
+                messages.form(message, form).as_str()
+            }
+        }
+    }
+
+    /// For one more who keeps it.
+    pub fn message(&mut self, messages: &mut Messages) -> Message {
+        let message = share(self.text, self.shared, messages);
+        messages.share(message)
+    }
+}
+
+/// What an entry is kept as by others than the log, which counts it no more itself.
+fn share<'a>(text: &str, shared: &'a mut Option<Message>, messages: &mut Messages) -> &'a Message {
+    shared.get_or_insert_with(|| {
+        messages.uncount(text.len());
+        messages.keep(text.into())
+    })
 }
 
 impl Log {
@@ -54,20 +106,46 @@ impl Log {
 
     /// Bytes of message text kept.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.entries.front().map_or(0, |oldest| self.end_place() - oldest.begin)
     }
 
-    /// Appends an entry that `readers` cursors have still to pass. Its message is one of `messages`, as those of all entries are.
-    pub fn append(&mut self, audience: Audience, message: Message, readers: usize, messages: &mut Messages) {
-        self.bytes += message.bytes();
-        self.entries.push_back(Entry { audience, message, unread: readers });
+    fn end_place(&self) -> Place {
+        self.begin + self.texts.len()
+    }
+
+    /// Appends an entry that `readers` cursors have still to pass. It counts among `messages`, as all entries do.
+    pub fn append(&mut self, audience: Audience, text: &str, readers: usize, messages: &mut Messages) {
+        messages.count(text.len());
+        self.make_room(text.len());
+        self.entries.push_back(Entry {
+            audience,
+            begin: self.end_place(),
+            length: text.len(),
+            unread: readers,
+            shared: None,
+        });
+        self.texts.push_str(text);
         self.trim(messages);
+    }
+
+    /// For a text of so many bytes: first that of texts which are over, so that a log takes not much more memory than it counts.
+    fn make_room(&mut self, bytes: usize) {
+        if self.texts.capacity() - self.texts.len() >= bytes {
+            return;
+        }
+        let kept = self.bytes();
+        let over = self.texts.len() - kept;
+        if over > kept / 4 {
+            self.texts.drain(..over);
+            self.begin += over;
+        }
+        self.texts.reserve_exact(bytes.max(kept / 4).max(LEAST_BYTES));
     }
 
     /// Drops the oldest entries until at most `limit` bytes are kept. Readers whose cursor is then
     /// before [`Log::first`] have fallen behind and must be told.
     pub fn shorten(&mut self, limit: usize, messages: &mut Messages) {
-        while self.bytes > limit && self.pop(messages) {}
+        while self.bytes() > limit && self.pop(messages) {}
     }
 
     /// Where the oldest kept entry stands.
@@ -75,16 +153,21 @@ impl Log {
         self.first
     }
 
-    /// Bytes of message text that a reader at this cursor has still to pass.
+    /// Bytes kept from a cursor on.
     pub fn bytes_from(&self, cursor: Cursor) -> usize {
-        let passed = usize::try_from(cursor.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        self.entries.iter().skip(passed).map(|entry| entry.message.bytes()).sum()
+        let entry = self.entries.get(self.at(cursor.max(self.first)));
+        entry.map_or(0, |entry| self.end_place() - entry.begin)
     }
 
-    /// The message at a cursor, if it and all that [`Log::read`] hands over with it, by the same bound, is for `peer`: all of
+    /// Where in `entries` a cursor is that has not fallen off.
+    fn at(&self, cursor: Cursor) -> usize {
+        usize::try_from(cursor - self.first).expect("a reader's cursor is in the log")
+    }
+
+    /// The text at a cursor, if it and all that [`Log::read`] hands over with it, by the same bound, is for `peer`: all of
     /// whom that holds are handed the same there, those who come later perhaps more.
-    pub fn common(&self, cursor: Cursor, peer: PeerId, most: usize) -> Option<&Message> {
-        let at = usize::try_from(cursor - self.first).expect("a reader's cursor is in the log");
+    pub fn common(&mut self, cursor: Cursor, peer: PeerId, most: usize, messages: &mut Messages) -> Option<&Text> {
+        let at = self.at(cursor);
         let (mut next, mut taken) = (at, 0);
         while taken < most
             && let Some(entry) = self.entries.get(next)
@@ -92,10 +175,12 @@ impl Log {
             if !entry.audience.includes(peer) {
                 return None;
             }
-            taken += entry.message.bytes();
+            taken += entry.length;
             next += 1;
         }
-        self.entries.get(at).map(|entry| &entry.message)
+        let Entry { begin, length, shared, .. } = self.entries.get_mut(at)?;
+        let text = &self.texts[*begin - self.begin..][..*length];
+        Some(share(text, shared, messages).text())
     }
 
     /// Moves a cursor on, until at least `most` bytes were handed over of what is for `peer` on the way, or all was. Answers
@@ -106,19 +191,21 @@ impl Log {
         peer: PeerId,
         most: usize,
         messages: &mut Messages,
-        mut take: impl FnMut(&mut Messages, &Message),
+        mut take: impl FnMut(&mut Messages, Said<'_>),
     ) -> usize {
-        let mut taken = 0;
-        while taken < most && *cursor < self.end() {
-            let at = usize::try_from(*cursor - self.first).expect("a reader's cursor is in the log");
-            let entry = &mut self.entries[at];
-            entry.unread -= 1;
-            if entry.audience.includes(peer) {
-                taken += entry.message.bytes();
-                take(messages, &entry.message);
+        let (mut next, mut taken) = (self.at(*cursor), 0);
+        while taken < most
+            && let Some(Entry { audience, begin, length, unread, shared }) = self.entries.get_mut(next)
+        {
+            *unread -= 1;
+            if audience.includes(peer) {
+                taken += *length;
+                let text = &self.texts[*begin - self.begin..][..*length];
+                take(messages, Said { text, shared });
             }
-            *cursor += 1;
+            next += 1;
         }
+        *cursor = self.first + next as Cursor;
         self.trim(messages);
         taken
     }
@@ -127,17 +214,23 @@ impl Log {
         while self.entries.front().is_some_and(|entry| entry.unread == 0) {
             self.pop(messages);
         }
-        // A burst's room is given back once it is over: most sessions are idle most of the time.
-        if self.entries.is_empty() && self.entries.capacity() > 64 {
-            self.entries = VecDeque::new();
+        // Room is given back once a burst is over: most sessions are idle most of the time.
+        if self.entries.is_empty() {
+            self.begin = self.end_place();
+            self.texts = String::new();
+            if self.entries.capacity() > 64 {
+                self.entries = VecDeque::new();
+            }
         }
     }
 
     /// Whether there was one.
     fn pop(&mut self, messages: &mut Messages) -> bool {
-        let Some(Entry { message, .. }) = self.entries.pop_front() else { return false };
-        self.bytes -= message.bytes();
-        messages.give_back(message);
+        let Some(Entry { shared, length, .. }) = self.entries.pop_front() else { return false };
+        match shared {
+            Some(message) => messages.give_back(message),
+            None => messages.uncount(length),
+        }
         self.first += 1;
         true
     }
@@ -146,11 +239,10 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Text;
 
     fn read(log: &mut Log, cursor: &mut Cursor, peer: PeerId, messages: &mut Messages) -> Vec<String> {
         let mut got = Vec::new();
-        log.read(cursor, peer, usize::MAX, messages, |_, message| got.push(message.text().as_str().to_owned()));
+        log.read(cursor, peer, usize::MAX, messages, |_, said| got.push(said.text().to_owned()));
         got
     }
 
@@ -159,8 +251,7 @@ mod tests {
         let (mut log, mut messages) = (Log::default(), Messages::default());
         let (mut one, mut two) = (log.end(), log.end());
         for (audience, text) in [(Audience::All, "a"), (Audience::AllBut(1), "b"), (Audience::Only(1), "c")] {
-            let message = messages.keep(Text::from(text));
-            log.append(audience, message, 2, &mut messages);
+            log.append(audience, text, 2, &mut messages);
         }
         assert_eq!(read(&mut log, &mut one, 1, &mut messages), ["a", "c"]);
         assert_eq!(log.bytes(), 3);
@@ -174,20 +265,38 @@ mod tests {
         let (mut log, mut messages) = (Log::default(), Messages::default());
         let mut cursor = log.end();
         for _ in 0..5 {
-            let message = messages.keep("xxxx".into());
-            log.append(Audience::All, message, 1, &mut messages);
+            log.append(Audience::All, "xxxx", 1, &mut messages);
         }
         let mut count = 0;
         log.read(&mut cursor, 1, 6, &mut messages, |_, _| count += 1);
         assert_eq!((count, cursor), (2, 2));
     }
 
+    /// However long somebody is behind, and is never quite done.
+    #[test]
+    fn a_log_takes_little_more_memory_than_it_keeps() {
+        let (mut log, mut messages) = (Log::default(), Messages::default());
+        let mut cursor = log.end();
+        for count in 0..5_000 {
+            let text = format!("{count:300}");
+            log.append(Audience::All, &text, 1, &mut messages);
+            if count >= 100 {
+                let mut read = String::new();
+                log.read(&mut cursor, 1, 1, &mut messages, |_, said| read.push_str(said.text()));
+                assert_eq!(read, format!("{:300}", count - 100));
+            }
+        }
+        assert_eq!((log.bytes(), messages.bytes()), (30_000, 30_000));
+        assert!(log.texts.capacity() < 2 * 30_000, "{}", log.texts.capacity());
+        while log.read(&mut cursor, 1, 1, &mut messages, |_, _| ()) > 0 {}
+        assert_eq!((log.texts.capacity(), messages.bytes()), (0, 0));
+    }
+
     #[test]
     fn a_log_keeps_no_more_than_its_limit() {
         let (mut log, mut messages) = (Log::default(), Messages::default());
         for _ in 0..10 {
-            let message = messages.keep("xxxx".into());
-            log.append(Audience::All, message, 1, &mut messages);
+            log.append(Audience::All, "xxxx", 1, &mut messages);
             log.shorten(10, &mut messages);
         }
         assert_eq!((log.bytes(), log.first(), messages.bytes()), (8, 8, 8));

@@ -1,4 +1,4 @@
-//! What a session keeps for its peers: each message once, however many keep it.
+//! What a session keeps for its peers: each message counts once, however many keep it.
 
 use crate::wire::{Form, Text};
 
@@ -26,6 +26,16 @@ impl Message {
 }
 
 impl Messages {
+    /// So many bytes more, of what is kept by itself.
+    pub fn count(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
+    /// So many fewer.
+    pub fn uncount(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+    }
+
     /// Keeps a text, which counts once, however many keep it.
     pub fn keep(&mut self, text: Text) -> Message {
         if text.keep() == 0 {

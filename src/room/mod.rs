@@ -16,6 +16,7 @@
 pub mod easyrtc;
 
 mod bounds;
+mod due;
 mod kept;
 mod log;
 mod members;

@@ -6,7 +6,7 @@ use super::log::Cursor;
 use super::members::RoomIndex;
 use super::message::{Message, Messages};
 use super::seat::Seat;
-use crate::wire::videre::{Beginning, Event, Packet, PacketError};
+use crate::wire::videre::Beginning;
 
 /// Why a connection ended, for the close code, the log and the metrics alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,8 +63,6 @@ pub(super) struct Peer<W> {
     pub attached: W,
     pub admitted: bool,
     pub membership: Option<Membership>,
-    /// How its last packet began.
-    pub beginning: Option<Box<Beginning>>,
     /// What is due from before the present room, or while in none.
     pub outbox: Outbox,
     /// If it opted in to come back.
@@ -75,22 +73,20 @@ pub(super) struct Peer<W> {
 impl<W> Peer<W> {
     /// One that has said nothing yet.
     pub fn new(attached: W, admitted: bool) -> Self {
-        Self { attached, admitted, membership: None, beginning: None, outbox: Outbox::default(), seat: None, end: None }
+        Self { attached, admitted, membership: None, outbox: Outbox::default(), seat: None, end: None }
     }
 
-    /// Reads one of its messages.
-    ///
-    /// # Errors
-    /// See [`PacketError`].
-    pub fn read<'a>(&mut self, message: &'a str) -> Result<Packet<'a>, PacketError> {
-        if let Some(packet) = self.beginning.as_ref().and_then(|beginning| beginning.read(message)) {
-            return Ok(packet);
+    /// Its room, if a message is a broadcast like its last one there, with another Payload.
+    pub fn goes_on(&self, message: &str) -> Option<RoomIndex> {
+        let membership = self.membership.as_ref()?;
+        membership.beginning.as_ref()?.is_of(message).then_some(membership.room)
+    }
+
+    /// One of its packets has come, which is neither a `resume` nor an `ack`.
+    pub fn count(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            seat.count();
         }
-        let packet = Packet::parse(message)?;
-        if packet.event == Event::Broadcast {
-            self.beginning = Beginning::of(&packet).map(Box::new);
-        }
-        Ok(packet)
     }
 
     /// Gives back what is kept for it alone.
@@ -109,6 +105,8 @@ pub(super) struct Membership {
     pub user_id: Option<Box<str>>,
     pub room_id: Option<Box<str>>,
     pub initiator: bool,
+    /// How its last broadcast began, if that was passed on as it came: so may be what begins likewise.
+    pub beginning: Option<Beginning>,
     /// The first entry of the room's log that it has not passed; `None`: it has caught up, and passes what is not for it
     /// unasked.
     pub unread_from: Option<Cursor>,

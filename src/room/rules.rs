@@ -7,23 +7,15 @@ use slab::Slab;
 use subtle::ConstantTimeEq;
 
 use super::PeerId;
-use super::log::Audience;
+use super::log::{Audience, Said};
 use super::members::{Room, RoomIndex};
-use super::message::{Message, Messages};
+use super::message::Messages;
 use super::peer::{DisconnectReason, Membership, Peer, PeerView};
 use super::refusal::{Refusal, same_json};
-use crate::wire::videre::{self, Departure, Event, Packet, RoomKey};
-use crate::wire::{Batch, Form, Text};
+use crate::wire::videre::{self, Beginning, Departure, Event, Packet, RoomKey};
 
 /// The room where pages meet, and what the session key means as a RoomId.
 const MAIN_ROOM: &str = "main";
-
-/// How many bytes of messages a connection takes at one go: enough to fill a write, little enough
-/// that a hundred connections at once stay small.
-const BATCH_BYTES: usize = 64 * 1024;
-
-/// With less than this in a room's log, it is not looked whether what is due to a peer is due to others, too.
-const COMMON_BYTES: usize = 1024;
 
 /// The bounds of one session's rooms.
 #[derive(Debug, Clone, Copy)]
@@ -120,10 +112,14 @@ impl<W> Rooms<W> {
     /// Applies one message from a peer. Messages of a peer that has been ended do nothing.
     pub fn apply(&mut self, who: PeerId, message: &str, wake: Wake<W>) -> Verdict {
         let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return Verdict::Refused };
-        let parsed = peer.read(message);
-        let counts = !parsed.as_ref().is_ok_and(|packet| matches!(packet.event, Event::Ack | Event::Resume));
-        if let Some(seat) = peer.seat.as_mut().filter(|_| counts) {
-            seat.count();
+        if let Some(room) = peer.goes_on(message) {
+            peer.count();
+            self.say(room, Audience::AllBut(who), message, wake);
+            return Verdict::Applied;
+        }
+        let parsed = Packet::parse(message);
+        if !parsed.as_ref().is_ok_and(|packet| matches!(packet.event, Event::Ack | Event::Resume)) {
+            peer.count();
         }
         let peer = &*peer;
         if !peer.admitted && !parsed.as_ref().is_ok_and(|packet| self.names_session(packet)) {
@@ -155,55 +151,7 @@ impl<W> Rooms<W> {
             }
             None => videre::error(None, None, reason),
         };
-        self.tell(who, text, wake);
-    }
-
-    /// Takes what is due to a peer, at most a batch. Whether there is more. A form that is made for it counts among what the
-    /// session keeps.
-    pub fn take(&mut self, who: PeerId, form: Form, batch: &mut dyn Batch, wake: Wake<W>) -> bool {
-        let Self { peers, rooms, messages, .. } = self;
-        let Some(peer) = peers.get_mut(&who) else { return false };
-        let mut taken = peer.seat.as_mut().map_or(0, |seat| seat.take(form, BATCH_BYTES, messages, batch));
-        let (seat, limit) = (&mut peer.seat, self.limits.log_bytes);
-        let mut keep = |message: &Message, messages: &mut Messages| {
-            if let Some(seat) = seat {
-                let message = messages.share(message);
-                seat.keep(message, limit, messages);
-            }
-        };
-        while taken < BATCH_BYTES {
-            let Some(message) = peer.outbox.pop() else { break };
-            taken += message.bytes();
-            batch.add(messages.form(&message, form));
-            keep(&message, messages);
-            messages.give_back(message);
-        }
-        if let Some(membership) = &mut peer.membership
-            && let Some(unread) = &mut membership.unread_from
-        {
-            let room = &mut rooms[membership.room];
-            let most = BATCH_BYTES.saturating_sub(taken);
-            // Of two who talk to each other, none is handed what the other is, and little is written as quickly as found again.
-            let is_worth_it = room.members.len() > 2 && room.log.bytes() > COMMON_BYTES;
-            let common = is_worth_it.then(|| room.log.common(*unread, who, most)).flatten();
-            let mut here = common.map_or(0, |first| batch.begin_common(first.text()));
-            taken += room.log.read(unread, who, most, messages, |messages, message| {
-                match here {
-                    0 => batch.add(messages.form(message, form)),
-                    _ => here -= 1,
-                }
-                keep(message, messages);
-            });
-            debug_assert_eq!(here, 0, "those who come later are handed as much at least");
-            if *unread == room.log.end() {
-                membership.unread_from = None;
-                room.has_caught_up(who);
-            }
-        }
-        if form != Form::Plain {
-            self.settle(None, wake);
-        }
-        taken >= BATCH_BYTES
+        self.tell(who, &text, wake);
     }
 
     /// The server ends a peer: it leaves its room, is handed nothing more, and is woken to be told.
@@ -273,9 +221,10 @@ impl<W> Rooms<W> {
             user_id: packet.user_id.map(Box::from),
             room_id: packet.room_id.map(Box::from),
             initiator,
+            beginning: None,
             unread_from: None,
         });
-        self.say(index, Audience::All, videre::connect(packet, alias, initiator), wake);
+        self.say(index, Audience::All, &videre::connect(packet, alias, initiator), wake);
         Ok(())
     }
 
@@ -300,11 +249,17 @@ impl<W> Rooms<W> {
         // Only a RoomId that is not `main` itself need be rewritten: that of the session key.
         let alias = (**key == *MAIN_ROOM && packet.room_id != Some("\"main\"")).then_some(MAIN_ROOM);
         match packet.event {
-            Event::Broadcast => self.say(index, Audience::AllBut(who), videre::passed_on(packet, alias), wake),
+            Event::Broadcast => {
+                let peer = self.peers.get_mut(&who).expect("it was looked up");
+                if let Some(membership) = peer.membership.as_mut().filter(|_| alias.is_none()) {
+                    membership.beginning = Beginning::of(packet);
+                }
+                self.say(index, Audience::AllBut(who), &videre::passed_on(packet, alias), wake);
+            }
             Event::Ping => {
                 let members = self.rooms[index].members.iter();
                 let user_ids = members.map(|member| self.peers[member].membership.as_ref()?.user_id.as_deref());
-                self.tell(who, videre::ping(packet, alias, user_ids), wake);
+                self.tell(who, &videre::ping(packet, alias, user_ids), wake);
             }
             Event::Disconnect => _ = self.step_out(who, wake),
             Event::Connect | Event::Resume | Event::Ack => unreachable!("these need no membership"),
@@ -318,13 +273,13 @@ impl<W> Rooms<W> {
     }
 
     /// A message for one peer: into its room's log, so that it keeps its place among the room's.
-    fn tell(&mut self, who: PeerId, text: Text, wake: Wake<W>) {
+    fn tell(&mut self, who: PeerId, text: &str, wake: Wake<W>) {
         let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return };
         if let Some(membership) = &peer.membership {
             let index = membership.room;
             return self.say(index, Audience::Only(who), text, wake);
         }
-        peer.outbox.push(self.messages.keep(text));
+        peer.outbox.push(self.messages.keep(text.into()));
         wake(&peer.attached);
         if peer.outbox.bytes() > self.limits.log_bytes {
             self.end(who, DisconnectReason::TooSlow, wake);
@@ -333,7 +288,7 @@ impl<W> Rooms<W> {
     }
 
     /// Appends to a room's log and wakes those concerned who were not woken before; ends those who fall off its tail.
-    fn say(&mut self, index: RoomIndex, audience: Audience, text: Text, wake: Wake<W>) {
+    fn say(&mut self, index: RoomIndex, audience: Audience, text: &str, wake: Wake<W>) {
         let Self { rooms, peers, messages, .. } = self;
         let room = &mut rooms[index];
         let place = room.log.end();
@@ -347,7 +302,7 @@ impl<W> Rooms<W> {
             false
         });
         let readers = room.members.len() - room.caught_up.len();
-        room.log.append(audience, messages.keep(text), readers, messages);
+        room.log.append(audience, text, readers, messages);
         let is_too_long = room.log.bytes() > self.limits.log_bytes;
         if is_too_long {
             room.log.shorten(self.limits.log_bytes, messages);
@@ -374,9 +329,9 @@ impl<W> Rooms<W> {
         room.members.retain(|member| *member != who);
         room.caught_up.retain(|member| *member != who);
         let mut outbox = peer.end.is_none().then_some(&mut peer.outbox);
-        let stays_due = |messages: &mut Messages, message: &Message| {
+        let stays_due = |messages: &mut Messages, mut said: Said<'_>| {
             if let Some(outbox) = &mut outbox {
-                outbox.push(messages.share(message));
+                outbox.push(said.message(messages));
             }
         };
         if let Some(unread) = membership.unread_from {
@@ -388,6 +343,6 @@ impl<W> Rooms<W> {
             return;
         }
         let notice = videre::disconnect(membership.user_id.as_deref(), &room.key, departure);
-        self.say(membership.room, Audience::All, notice, wake);
+        self.say(membership.room, Audience::All, &notice, wake);
     }
 }

@@ -47,13 +47,13 @@ impl Seat {
     pub fn take(&mut self, form: Form, most: usize, messages: &mut Messages, batch: &mut dyn Batch) -> usize {
         let mut taken = 0;
         for aside in [self.answer.take(), self.acknowledgement.take()].into_iter().flatten() {
-            batch.add(messages.form(&aside, form));
+            batch.add(messages.form(&aside, form).as_str());
             messages.give_back(aside);
         }
         while taken < most && self.again < self.sent.len() {
             let text = messages.form(&self.sent[self.again], form);
             taken += text.len();
-            batch.add(text);
+            batch.add(text.as_str());
             self.again += 1;
         }
         taken

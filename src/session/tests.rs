@@ -20,7 +20,6 @@ use crate::metrics::Metrics;
 use crate::room::Admission;
 use crate::tasks::Threads;
 use crate::transport::{Carrier, Endpoint, Form};
-use crate::wire::Text;
 use crate::wire::manage::Role;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -85,7 +84,7 @@ impl Member {
             loop {
                 reading.changed().await;
                 let mut texts = Vec::new();
-                let end = reading.take(Form::Plain, &mut |text: &Text| texts.push(text.as_str().to_owned()));
+                let end = reading.take(Form::Plain, &mut |text: &str| texts.push(text.to_owned()));
                 for text in texts {
                     let _ = sender.send(text);
                 }
@@ -132,7 +131,7 @@ async fn the_others_are_told_at_the_end_of_the_turn() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     for connection in &all {
         assert!(is_told(connection).await, "both have come");
-        connection.take(Form::Plain, &mut |_: &Text| {});
+        connection.take(Form::Plain, &mut |_: &str| {});
     }
     all[0].receive(&packet("broadcast", "ann", "a word"));
     assert!(all[1].changed().now_or_never().is_none());

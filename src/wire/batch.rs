@@ -4,8 +4,8 @@ use super::Text;
 
 /// Where the texts go that are due to a client.
 pub trait Batch {
-    /// The next one.
-    fn add(&mut self, text: &Text);
+    /// The next one, in the form that was asked for.
+    fn add(&mut self, text: &str);
 
     /// What is added from here on is due to each peer to whom this text, in its plain form, is the first of it; whoever comes later
     /// gets more. Answers how many of these texts are here already, from the last client that was handed them: they are not
@@ -15,8 +15,8 @@ pub trait Batch {
     }
 }
 
-impl<F: FnMut(&Text)> Batch for F {
-    fn add(&mut self, text: &Text) {
+impl<F: FnMut(&str)> Batch for F {
+    fn add(&mut self, text: &str) {
         self(text);
     }
 }

@@ -16,7 +16,7 @@ use viderehab::http::{Request, Response, text};
 use viderehab::tasks::Tasks;
 use viderehab::transport::sockjs::{Service, Settings};
 use viderehab::transport::{Batch, Close, Endpoint, Form};
-use viderehab::wire::{Text, sockjs};
+use viderehab::wire::sockjs;
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -47,8 +47,8 @@ impl Endpoint for Tester {
     fn take(&self, form: Form, batch: &mut dyn Batch) -> Option<Close> {
         for message in self.messages.lock().unwrap().drain(..) {
             match form {
-                Form::Plain => batch.add(&Text::from(message)),
-                Form::Quoted => batch.add(&sockjs::quote(&message)),
+                Form::Plain => batch.add(&message),
+                Form::Quoted => batch.add(sockjs::quote(&message).as_str()),
             }
         }
         self.close

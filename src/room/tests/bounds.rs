@@ -64,7 +64,7 @@ fn bounded_in_both_forms() {
     }
     bench.broadcast(1, "a", 3700);
     assert!(bench.ended().is_empty());
-    bench.rooms.take(2, Form::Quoted, &mut |_: &Text| {}, &mut |_| {});
+    bench.rooms.take(2, Form::Quoted, &mut |_: &str| {}, &mut |_| {});
     assert!(bench.rooms.held_bytes() <= LIMITS.session_bytes, "{}", bench.rooms.held_bytes());
     assert_eq!(bench.ended(), [3], "who has not read it");
 }

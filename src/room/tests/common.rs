@@ -5,22 +5,22 @@ use crate::wire::Batch;
 
 /// What a peer is handed: of its own, or in common with those who were handed the same first.
 struct Handed<'a> {
-    own: Vec<Text>,
-    common: &'a mut Vec<Text>,
+    own: Vec<String>,
+    common: &'a mut (Option<Text>, Vec<String>),
     here: Option<usize>,
 }
 
 impl Batch for Handed<'_> {
-    fn add(&mut self, text: &Text) {
-        let texts = if self.here.is_some() { &mut *self.common } else { &mut self.own };
-        texts.push(text.clone());
+    fn add(&mut self, text: &str) {
+        let texts = if self.here.is_some() { &mut self.common.1 } else { &mut self.own };
+        texts.push(text.into());
     }
 
     fn begin_common(&mut self, first: &Text) -> usize {
-        if !self.common.first().is_some_and(|text| text.is(first)) {
-            self.common.clear();
+        if !self.common.0.as_ref().is_some_and(|text| text.is(first)) {
+            *self.common = (Some(first.clone()), Vec::new());
         }
-        *self.here.insert(self.common.len())
+        *self.here.insert(self.common.1.len())
     }
 }
 
@@ -29,16 +29,16 @@ fn what_is_common_is_handed_over_once() {
     let mut bench = Bench::new(4);
     (1..=4).for_each(|who| bench.join(who, "main"));
     (1..=4).for_each(|who| drop(bench.taken(who)));
-    let mut common = Vec::new();
+    let mut common = (None, Vec::new());
     let say = |bench: &mut Bench, who: PeerId, word: &str| {
         bench.send(who, "broadcast", &format!("U{who}"), "main", json!(format!("{word:2000}")));
     };
     let mut hears = |bench: &mut Bench, who: PeerId| {
         let mut handed = Handed { own: Vec::new(), common: &mut common, here: None };
         assert!(!bench.rooms.take(who, Form::Plain, &mut handed, &mut |_| {}));
-        let texts = if handed.here.is_some() { handed.common.as_slice() } else { &handed.own };
+        let texts = if handed.here.is_some() { &handed.common.1 } else { &handed.own };
         let words = texts.iter().map(|text| {
-            let packet: Value = serde_json::from_str(text.as_str()).unwrap();
+            let packet: Value = serde_json::from_str(text).unwrap();
             packet["Payload"].as_str().unwrap().trim().to_owned()
         });
         (handed.here, words.collect::<Vec<_>>().join(" "))

@@ -108,16 +108,16 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
             Stage::Trying => return None,
             Stage::Failed => return Some(FOR_NOW),
             Stage::Probed(reply) => {
-                reply.take().iter().for_each(|text| batch.add(text));
+                reply.take().iter().for_each(|text| batch.add(text.as_str()));
                 return None;
             }
-            Stage::Carrying(greeting) => greeting.take().iter().for_each(|text| batch.add(text)),
+            Stage::Carrying(greeting) => greeting.take().iter().for_each(|text| batch.add(text.as_str())),
             Stage::TakingOver => {}
         }
         drop(stage);
         let mut due = Vec::new();
         let close = self.client.take(true, &mut due);
-        due.iter().for_each(|text| batch.add(text));
+        due.iter().for_each(|text| batch.add(text.as_str()));
         close
     }
 

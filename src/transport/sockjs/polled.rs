@@ -180,7 +180,7 @@ impl<E: Endpoint> PolledSession<E> {
         }
         if let Phase::Open(endpoint) = &state.phase {
             let mut left = Vec::new();
-            match endpoint.take(Form::Quoted, &mut |text: &Text| left.push(text.clone())) {
+            match endpoint.take(Form::Quoted, &mut |text: &str| left.push(text.into())) {
                 Some(close) => _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close, told: false })),
                 None if left.is_empty() => return None,
                 None => return Some(Frame::messages(&left)),
@@ -215,7 +215,7 @@ impl<E: Endpoint> PolledSession<E> {
         let mut left = Vec::new();
         let close = loop {
             let had = left.len();
-            match endpoint.take(Form::Quoted, &mut |text: &Text| left.push(text.clone())) {
+            match endpoint.take(Form::Quoted, &mut |text: &str| left.push(text.into())) {
                 Some(close) => break close,
                 None if left.len() == had => break unless_told,
                 None => {}

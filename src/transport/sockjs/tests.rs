@@ -54,7 +54,7 @@ impl Endpoint for End {
     }
 
     fn take(&self, _form: Form, batch: &mut dyn Batch) -> Option<Close> {
-        self.0.due.lock().unwrap().drain(..).for_each(|text| batch.add(&text));
+        self.0.due.lock().unwrap().drain(..).for_each(|text| batch.add(text.as_str()));
         *self.0.close.lock().unwrap()
     }
 

@@ -15,7 +15,6 @@ use super::output;
 use super::socket::{Socket, Turn};
 use super::{Framing, Settings};
 use crate::transport::{Close, Endpoint};
-use crate::wire::Text;
 use crate::wire::websocket::{Incoming, Opcode, Violation, frame};
 
 /// How long a client may leave a ping unanswered, as SockJS's original server has it.
@@ -214,7 +213,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         tokio::select! {
             biased;
             flushed = poll_fn(|context| socket.poll_flush(context)) => flushed.map_err(|_| End::Lost),
-            () = ended => Err(endpoint.take(self.framing.form(), &mut |_: &Text| ()).map_or(End::Lost, End::Closed)),
+            () = ended => Err(endpoint.take(self.framing.form(), &mut |_: &str| ()).map_or(End::Lost, End::Closed)),
             () = tokio::time::sleep(patience) => Err(End::Lost),
         }
     }

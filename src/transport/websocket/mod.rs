@@ -23,8 +23,8 @@ use socket::Socket;
 use super::{Close, Endpoint, Form, NO_CODE, UNADMITTED_BYTES};
 use crate::http::{Request, Response};
 use crate::tasks::Tasks;
+use crate::wire::sockjs;
 use crate::wire::websocket::{self as wire, Opcode, Reader};
-use crate::wire::{Text, sockjs};
 
 /// How long a closing connection waits for the client to take what it is told, and to close.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -57,12 +57,12 @@ impl Framing {
     }
 
     /// Appends a message, which has the framing's form, as a frame.
-    fn append(self, text: &Text, into: &mut Vec<u8>) {
+    fn append(self, text: &str, into: &mut Vec<u8>) {
         match self {
-            Self::Raw | Self::EngineIo => wire::frame(Opcode::Text, text.bytes(), into),
+            Self::Raw | Self::EngineIo => wire::frame(Opcode::Text, text.as_bytes(), into),
             Self::SockJs => {
                 wire::begin(Opcode::Text, sockjs::ARRAY.0.len() + text.len() + sockjs::ARRAY.1.len(), into);
-                for part in [sockjs::ARRAY.0, text.as_str(), sockjs::ARRAY.1] {
+                for part in [sockjs::ARRAY.0, text, sockjs::ARRAY.1] {
                     into.extend_from_slice(part.as_bytes());
                 }
             }

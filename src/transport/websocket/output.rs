@@ -63,7 +63,7 @@ impl Frames<'_> {
 }
 
 impl Batch for Frames<'_> {
-    fn add(&mut self, text: &Text) {
+    fn add(&mut self, text: &str) {
         let Output { own, common } = &mut *self.output;
         match self.is_common {
             true => {
@@ -96,7 +96,7 @@ mod tests {
     fn sent(framing: Framing, replies: &str, is_common: bool, texts: &[Text]) -> (usize, String) {
         with(framing, &mut replies.to_owned().into_bytes(), |frames| {
             let here = if is_common { frames.begin_common(&texts[0]) } else { 0 };
-            texts.iter().skip(here).for_each(|text| frames.add(text));
+            texts.iter().skip(here).for_each(|text| frames.add(text.as_str()));
             (here, String::from_utf8_lossy(frames.bytes()).replace(|byte: char| !byte.is_ascii_graphic(), "."))
         })
     }

@@ -1,7 +1,8 @@
 //! Writing a packet: the sender's text with some values replaced, or a packet of the server's own.
 
+use std::borrow::Cow;
+
 use super::parse::Packet;
-use crate::wire::Text;
 
 /// Why a member left, where the others are to know more than that it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,21 +16,21 @@ pub enum Departure {
 
 /// The packet as it goes to others. `room`: what stands for RoomId instead of what the sender wrote
 /// (a session key must not be passed on).
-pub fn passed_on(packet: &Packet, room: Option<&str>) -> Text {
+pub fn passed_on<'a>(packet: &Packet<'a>, room: Option<&str>) -> Cow<'a, str> {
     match room {
-        None => Text::from(packet.text),
-        Some(_) => replaced(packet, room, None),
+        None => packet.text.into(),
+        Some(_) => replaced(packet, room, None).into(),
     }
 }
 
 /// The answer to a `connect`, for all members: Payload is the JSON text of the initiator flag.
-pub fn connect(packet: &Packet, room: Option<&str>, initiator: bool) -> Text {
+pub fn connect(packet: &Packet, room: Option<&str>, initiator: bool) -> String {
     replaced(packet, room, Some(if initiator { r#""true""# } else { r#""false""# }))
 }
 
 /// The answer to a `ping`: Payload is the JSON text of the array of user ids, in join order; `None`
 /// is a member without one.
-pub fn ping<'a>(packet: &Packet, room: Option<&str>, user_ids: impl Iterator<Item = Option<&'a str>>) -> Text {
+pub fn ping<'a>(packet: &Packet, room: Option<&str>, user_ids: impl Iterator<Item = Option<&'a str>>) -> String {
     let mut list = String::from("[");
     for (at, id) in user_ids.enumerate() {
         if at > 0 {
@@ -42,19 +43,19 @@ pub fn ping<'a>(packet: &Packet, room: Option<&str>, user_ids: impl Iterator<Ite
 }
 
 /// The notice that a member left. `user_id` is JSON text, `room` the room's key.
-pub fn disconnect(user_id: Option<&str>, room: &str, departure: Departure) -> Text {
+pub fn disconnect(user_id: Option<&str>, room: &str, departure: Departure) -> String {
     let reason = match departure {
         Departure::Gone => "",
         Departure::Removed => r#","Reason":"removed""#,
     };
     let header = header("disconnect", user_id, Some(&json_string(room)));
-    format!(r#"{{"Header":{{{header}{reason}}},"Payload":""}}"#).into()
+    format!(r#"{{"Header":{{{header}{reason}}},"Payload":""}}"#)
 }
 
 /// Tells a sender what was wrong with its packet; `user_id` and `room` are its own, if it has any.
-pub fn error(user_id: Option<&str>, room: Option<&str>, reason: &str) -> Text {
+pub fn error(user_id: Option<&str>, room: Option<&str>, reason: &str) -> String {
     let header = header("error", user_id, room.map(json_string).as_deref());
-    format!(r#"{{"Header":{{{header}}},"Payload":{}}}"#, json_string(reason)).into()
+    format!(r#"{{"Header":{{{header}}},"Payload":{}}}"#, json_string(reason))
 }
 
 fn header(event: &str, user_id: Option<&str>, room_id: Option<&str>) -> String {
@@ -73,7 +74,7 @@ fn json_string(text: &str) -> String {
 
 /// The packet's text with RoomId and Payload replaced where given. A Payload that is missing is
 /// added as the last member.
-fn replaced(packet: &Packet, room: Option<&str>, payload: Option<&str>) -> Text {
+fn replaced(packet: &Packet, room: Option<&str>, payload: Option<&str>) -> String {
     let text = packet.text;
     let room = room.map(json_string);
     let mut edits = Vec::with_capacity(2);
@@ -96,7 +97,7 @@ fn replaced(packet: &Packet, room: Option<&str>, payload: Option<&str>) -> Text 
         at = start + length;
     }
     written.push_str(&text[at..]);
-    written.into()
+    written
 }
 
 /// Where a slice of `text` begins in it.

@@ -29,8 +29,8 @@ pub struct Session {
     pub(super) woken: Vec<PeerId>,
     /// Whether it is being looked at already who is to be ended.
     pub(super) is_settling: bool,
-    /// What several were handed, as a connection keeps it.
-    common: Vec<Text>,
+    /// What several were handed, and from which text on, as a connection keeps it.
+    common: (Option<Text>, Vec<String>),
     /// Peers and packets so far.
     entered: PeerId,
     said: u64,
@@ -41,21 +41,21 @@ pub struct Session {
 
 /// What one is handed: of its own, or in common with others.
 struct Taken<'a> {
-    own: Vec<Text>,
-    common: &'a mut Vec<Text>,
+    own: Vec<String>,
+    common: &'a mut (Option<Text>, Vec<String>),
     is_common: bool,
 }
 
 impl Taken<'_> {
-    fn texts(&self) -> &[Text] {
-        if self.is_common { self.common } else { &self.own }
+    fn texts(&self) -> &[String] {
+        if self.is_common { &self.common.1 } else { &self.own }
     }
 }
 
 impl Batch for Taken<'_> {
-    fn add(&mut self, text: &Text) {
-        let texts = if self.is_common { &mut *self.common } else { &mut self.own };
-        texts.push(text.clone());
+    fn add(&mut self, text: &str) {
+        let texts = if self.is_common { &mut self.common.1 } else { &mut self.own };
+        texts.push(text.into());
     }
 
     fn begin_common(&mut self, first: &Text) -> usize {
@@ -63,10 +63,10 @@ impl Batch for Taken<'_> {
         if !self.is_common {
             return 0;
         }
-        if !self.common.first().is_some_and(|text| text.is(first)) {
-            self.common.clear();
+        if !self.common.0.as_ref().is_some_and(|text| text.is(first)) {
+            *self.common = (Some(first.clone()), Vec::new());
         }
-        self.common.len()
+        self.common.1.len()
     }
 }
 
@@ -88,7 +88,7 @@ impl Session {
             rooms,
             woken,
             is_settling: false,
-            common: Vec::new(),
+            common: (None, Vec::new()),
             entered: 0,
             said: 0,
             most_peers,

@@ -149,7 +149,7 @@ async fn text(response: Response) -> String {
 /// What a WebSocket would send now, and whether it would close.
 fn sent(socket: &SocketEnd<Held>) -> (Vec<String>, Option<Close>) {
     let mut texts = Vec::new();
-    let close = transport::Endpoint::take(socket, Form::Plain, &mut |text: &Text| texts.push(text.clone()));
+    let close = transport::Endpoint::take(socket, Form::Plain, &mut |text: &str| texts.push(Text::from(text)));
     (texts.iter().map(|text| text.as_str().to_owned()).collect(), close)
 }
 
