@@ -162,11 +162,11 @@ impl Metrics {
         self.disconnects.get_or_create(&ReasonLabel { reason: reason.name() }).inc();
     }
 
-    /// A packet was dealt with.
-    pub fn packet(&self, verdict: Verdict) {
+    /// So many packets were dealt with.
+    pub fn packets(&self, verdict: Verdict, count: u64) {
         match verdict {
-            Verdict::Applied => self.applied.inc(),
-            Verdict::Refused | Verdict::NotAdmitted => self.refused.inc(),
+            Verdict::Applied => self.applied.inc_by(count),
+            Verdict::Refused | Verdict::NotAdmitted => self.refused.inc_by(count),
         };
     }
 

@@ -1,15 +1,16 @@
 //! A connection: where a transport and the rooms meet.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::Session;
 use super::gate::Place;
 use super::keyless;
 use super::keys::{Grant, Key, NO_KEY};
 use super::line::Line;
 use super::quota::Quota;
+use super::{Session, State};
+use crate::metrics::Metrics;
 use crate::room::{DisconnectReason, PeerId, Verdict};
 use crate::transport::{Batch, Carrier, Close, Endpoint, Form};
 use crate::wire::videre::{Event, Packet};
@@ -88,7 +89,7 @@ impl Connection {
         self.peer.load(Ordering::Relaxed)
     }
 
-    /// Takes the first packet if it is a `resume`.
+    /// Takes the first packet if it is a `resume`. The session must not be held.
     fn resume(&self, message: &str) -> bool {
         // Looked at first: to swap is dear, and this is for each message.
         if !self.may_resume.load(Ordering::Relaxed) || !self.may_resume.swap(false, Ordering::Relaxed) {
@@ -112,26 +113,50 @@ impl Connection {
     }
 }
 
+/// What packets are heard with: their session, held from the first of them to the last.
+#[derive(Default)]
+pub struct Ear<'a>(Option<Hearing<'a>>);
+
+struct Hearing<'a> {
+    state: MutexGuard<'a, State>,
+    metrics: &'a Metrics,
+    applied: u64,
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        self.metrics.packets(Verdict::Applied, self.applied);
+    }
+}
+
+impl<'a> Ear<'a> {
+    fn of(&mut self, session: &'a Session) -> &mut Hearing<'a> {
+        self.0.get_or_insert_with(|| Hearing { state: session.state(), metrics: &session.shared.metrics, applied: 0 })
+    }
+}
+
 impl Connection {
     /// Hears a message that took so many bytes.
-    fn hear(&self, message: &str, bytes: usize) -> Duration {
+    fn hear<'a>(&'a self, message: &str, bytes: usize, ear: &mut Ear<'a>) -> Duration {
         if self.resume(message) || self.line.end.get().is_some() {
             return self.spend(bytes);
         }
         let peer = self.peer();
-        let mut state = self.session.state();
+        let Hearing { state, metrics, applied } = ear.of(&self.session);
         let was_admitted = self.quota.is_admitted();
-        if !was_admitted && self.session.is_full(&state, NO_KEY) {
+        if !was_admitted && self.session.is_full(state, NO_KEY) {
             state.rooms.end(peer, DisconnectReason::NotAdmitted, &mut Attached::wake);
         }
         let verdict = state.rooms.apply(peer, message, &mut Attached::wake);
         if !was_admitted && state.rooms.is_admitted(peer) {
             self.quota.admit();
         }
-        drop(state);
-        self.session.shared.metrics.packet(verdict);
-        if verdict == Verdict::Refused {
-            tracing::trace!(session = self.session.id, peer, bytes, "packet refused");
+        match verdict {
+            Verdict::Applied => *applied += 1,
+            Verdict::Refused | Verdict::NotAdmitted => {
+                metrics.packets(verdict, 1);
+                tracing::trace!(session = self.session.id, peer, bytes, ?verdict, "packet refused");
+            }
         }
         self.spend(bytes)
     }
@@ -140,13 +165,15 @@ impl Connection {
 impl Endpoint for Connection {
     const ANSWERS_AT_ONCE: bool = false;
 
-    fn receive(&self, message: &str) -> Duration {
-        self.hear(message, message.len())
+    type Ear<'a> = Ear<'a>;
+
+    fn receive<'a>(&'a self, message: &str, ear: &mut Ear<'a>) -> Duration {
+        self.hear(message, message.len(), ear)
     }
 
     /// The old server reads binary messages as text, and so do we. What is none is no packet either.
-    fn receive_binary(&self, message: &[u8]) -> Duration {
-        self.hear(std::str::from_utf8(message).unwrap_or_default(), message.len())
+    fn receive_binary<'a>(&'a self, message: &[u8], ear: &mut Ear<'a>) -> Duration {
+        self.hear(std::str::from_utf8(message).unwrap_or_default(), message.len(), ear)
     }
 
     fn count(&self, bytes: usize) -> Duration {

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::connection::Connection;
+use super::connection::{Connection, Ear};
 use super::gate::Gate;
 use super::keys::{KeyRing, NO_KEY};
 use super::line::tell_each_turn;
@@ -93,12 +93,12 @@ impl Member {
                 }
             }
         });
-        connection.receive(&packet("connect", user, "{}"));
+        connection.receive(&packet("connect", user, "{}"), &mut Ear::default());
         Self { connection, user, heard }
     }
 
     fn say(&self, payload: &str) {
-        self.connection.receive(&packet("broadcast", self.user, payload));
+        self.connection.receive(&packet("broadcast", self.user, payload), &mut Ear::default());
     }
 
     /// Waits for a packet of this kind, by this user.
@@ -125,7 +125,7 @@ async fn the_others_are_told_at_the_end_of_the_turn() {
         async |connection: &Connection| tokio::time::timeout(Duration::ZERO, connection.changed()).await.is_ok();
     let all = ["ann", "bob"].map(|user| {
         let connection = connection(&session);
-        connection.receive(&packet("connect", user, "{}"));
+        connection.receive(&packet("connect", user, "{}"), &mut Ear::default());
         connection
     });
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -133,7 +133,7 @@ async fn the_others_are_told_at_the_end_of_the_turn() {
         assert!(is_told(connection).await, "both have come");
         connection.take(Form::Plain, &mut |_: &str| {});
     }
-    all[0].receive(&packet("broadcast", "ann", "a word"));
+    all[0].receive(&packet("broadcast", "ann", "a word"), &mut Ear::default());
     assert!(all[1].changed().now_or_never().is_none());
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!(is_told(&all[1]).await && !is_told(&all[0]).await);
@@ -168,7 +168,7 @@ async fn a_panic_is_its_connections_own() {
             let session = victims.clone();
             let task = victims.tasks.spawn(async move {
                 let connection = connection(&session);
-                connection.receive(&packet("connect", "victim", "{}"));
+                connection.receive(&packet("connect", "victim", "{}"), &mut Ear::default());
                 let _state = session.state();
                 // As a panic, but for the report on standard error.
                 resume_unwind(Box::new("a fault"));

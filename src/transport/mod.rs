@@ -89,12 +89,18 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Whether a message that is handed over may make something due to its sender of which [`Endpoint::changed`] does not tell.
     const ANSWERS_AT_ONCE: bool = true;
 
+    /// What messages are heard with that were read together: what each of them needs is had once for all. Not to be kept
+    /// while anything is waited for, or the endpoint is asked for anything but to hear.
+    type Ear<'a>: Default
+    where
+        Self: 'a;
+
     /// Hands over one message from the client; answers how long to wait before the next is read
     /// (a client over its rate is read no faster than its rate).
-    fn receive(&self, message: &str) -> Duration;
+    fn receive<'a>(&'a self, message: &str, ear: &mut Self::Ear<'a>) -> Duration;
 
     /// Hands over bytes that are not text. As [`Endpoint::receive`].
-    fn receive_binary(&self, message: &[u8]) -> Duration;
+    fn receive_binary<'a>(&'a self, message: &[u8], ear: &mut Self::Ear<'a>) -> Duration;
 
     /// So many bytes came that are no message, or none yet: they count against the client's rate, as a packet of
     /// [`Endpoint::receive`].

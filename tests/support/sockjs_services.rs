@@ -34,14 +34,16 @@ impl Tester {
 }
 
 impl Endpoint for Tester {
-    fn receive(&self, message: &str) -> Duration {
+    type Ear<'a> = ();
+
+    fn receive(&self, message: &str, (): &mut ()) -> Duration {
         self.messages.lock().unwrap().push_back(message.to_owned());
         self.changed.notify_one();
         Duration::ZERO
     }
 
-    fn receive_binary(&self, message: &[u8]) -> Duration {
-        self.receive(&String::from_utf8_lossy(message))
+    fn receive_binary(&self, message: &[u8], ear: &mut ()) -> Duration {
+        self.receive(&String::from_utf8_lossy(message), ear)
     }
 
     fn take(&self, form: Form, batch: &mut dyn Batch) -> Option<Close> {

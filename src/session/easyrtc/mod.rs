@@ -146,7 +146,7 @@ impl Endpoint for Client {
         let Some(clients) = &mut state.easyrtc else { return };
         let is_refused = clients.apply(peer, event.id, request, &mut given);
         drop(state);
-        self.session.shared.metrics.packet(if is_refused { Verdict::Refused } else { Verdict::Applied });
+        self.session.shared.metrics.packets(if is_refused { Verdict::Refused } else { Verdict::Applied }, 1);
     }
 
     fn spend(&self, bytes: usize) -> Duration {

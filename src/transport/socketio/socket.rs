@@ -67,7 +67,9 @@ impl<E: Endpoint> SocketEnd<E> {
 }
 
 impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
-    fn receive(&self, message: &str) -> Duration {
+    type Ear<'a> = ();
+
+    fn receive(&self, message: &str, (): &mut ()) -> Duration {
         let mut stage = self.stage();
         if !matches!(*stage, Stage::TakingOver | Stage::Carrying(_)) {
             self.receive_probe(&mut stage, message);
@@ -77,7 +79,7 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
         self.client.receive(message)
     }
 
-    fn receive_binary(&self, _message: &[u8]) -> Duration {
+    fn receive_binary(&self, _message: &[u8], (): &mut ()) -> Duration {
         let mut stage = self.stage();
         if !matches!(*stage, Stage::TakingOver | Stage::Carrying(_)) {
             *stage = Stage::Failed;

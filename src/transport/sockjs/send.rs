@@ -96,7 +96,7 @@ impl<E: Endpoint> Service<E> {
         }
         let (messages, session) = (decoded?, session.ok_or_else(not_found)?);
         for message in messages {
-            match session.hand_over(|endpoint| endpoint.receive(&message)).await {
+            match session.hand_over(|endpoint| endpoint.receive(&message, &mut E::Ear::default())).await {
                 WayIn::Open(()) => {}
                 WayIn::Closing => return Ok(()),
                 WayIn::Gone => return Err(not_found()),

@@ -44,12 +44,14 @@ impl App {
 struct End(Arc<App>);
 
 impl Endpoint for End {
-    fn receive(&self, message: &str) -> Duration {
+    type Ear<'a> = ();
+
+    fn receive(&self, message: &str, (): &mut ()) -> Duration {
         self.0.say(message);
         Duration::ZERO
     }
 
-    fn receive_binary(&self, _message: &[u8]) -> Duration {
+    fn receive_binary(&self, _message: &[u8], (): &mut ()) -> Duration {
         Duration::ZERO
     }
 

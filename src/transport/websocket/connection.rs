@@ -107,10 +107,12 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     /// not keep a client from being heard, and answers share a write.
     async fn event(&mut self, mut heartbeat: Pin<&mut Sleep>) -> Event {
         let Self { socket, endpoint, intake, .. } = self;
+        let endpoint = &*endpoint;
         let mut changed = pin!(endpoint.changed());
         poll_fn(|context| {
             let is_due = changed.as_mut().poll(context).is_ready();
-            let mut take = |incoming: Incoming<'_>| intake.take(endpoint, incoming);
+            let mut ear = E::Ear::default();
+            let mut take = |incoming: Incoming<'_>| intake.take(endpoint, &mut ear, incoming);
             match socket.poll_receive(context, &mut take) {
                 Poll::Ready(turn) => Poll::Ready(Event::Came(turn, is_due)),
                 Poll::Pending if is_due => Poll::Ready(Event::Due),
@@ -138,7 +140,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             Stop::Later(mut pause, messages) => {
                 for message in messages {
                     self.pause(pause).await?;
-                    pause = self.endpoint.receive(&message);
+                    pause = self.endpoint.receive(&message, &mut E::Ear::default());
                 }
                 self.pause(pause).await?;
             }

@@ -43,13 +43,18 @@ impl Intake {
     }
 
     /// Takes one frame. Whether the next may be taken; if not, [`Intake::stopped`] says why.
-    pub(super) fn take(&mut self, endpoint: &impl Endpoint, incoming: Incoming<'_>) -> bool {
+    pub(super) fn take<'a, E: Endpoint>(
+        &mut self,
+        endpoint: &'a E,
+        ear: &mut E::Ear<'a>,
+        incoming: Incoming<'_>,
+    ) -> bool {
         let is_sockjs = self.framing == Framing::SockJs;
         let taken = match incoming {
-            Incoming::Text(text) if is_sockjs => self.take_array(endpoint, text),
+            Incoming::Text(text) if is_sockjs => self.take_array(endpoint, ear, text),
             Incoming::Binary(_) if is_sockjs => Err(Stop::End(BROKEN_FRAMING)),
-            Incoming::Text(text) => Ok(endpoint.receive(text)),
-            Incoming::Binary(bytes) => Ok(endpoint.receive_binary(bytes)),
+            Incoming::Text(text) => Ok(endpoint.receive(text, ear)),
+            Incoming::Binary(bytes) => Ok(endpoint.receive_binary(bytes, ear)),
             Incoming::Fragment(bytes) => Ok(endpoint.count(bytes)),
             Incoming::Pong => Ok(endpoint.count(0)),
             Incoming::Ping(payload) => {
@@ -75,7 +80,7 @@ impl Intake {
     }
 
     /// SockJS's array of messages; answers how long to wait before the next.
-    fn take_array(&self, endpoint: &impl Endpoint, text: &str) -> Result<Duration, Stop> {
+    fn take_array<'a, E: Endpoint>(&self, endpoint: &'a E, ear: &mut E::Ear<'a>, text: &str) -> Result<Duration, Stop> {
         let messages = sockjs::decode_frame(text).map_err(|_| Stop::End(BROKEN_FRAMING))?;
         if messages.iter().any(|message| message.len() > self.message_bytes) {
             return Err(Stop::End(TOO_BIG));
@@ -84,7 +89,7 @@ impl Intake {
         let mut messages = messages.into_iter();
         while pause.is_zero() {
             let Some(message) = messages.next() else { return Ok(pause) };
-            pause = endpoint.receive(&message);
+            pause = endpoint.receive(&message, ear);
         }
         Err(Stop::Later(pause, messages.collect()))
     }

@@ -154,7 +154,7 @@ fn sent(socket: &SocketEnd<Held>) -> (Vec<String>, Option<Close>) {
 }
 
 fn receive(socket: &SocketEnd<Held>, packet: &str) {
-    transport::Endpoint::receive(socket, packet);
+    transport::Endpoint::receive(socket, packet, &mut ());
 }
 
 /// Lets the tasks do what they can do now.
