@@ -20,6 +20,10 @@ use crate::wire::websocket::{Incoming, Opcode, Violation, frame};
 /// How long a client may leave a ping unanswered, as SockJS's original server has it.
 const PONG_TIME: Duration = Duration::from_secs(10);
 
+/// After so much the others of the thread have their turn, before more is sent: in a room they are due the same, which is at
+/// hand now.
+const LONG_BYTES: usize = 64 * 1024;
+
 /// How a connection ended.
 pub(super) enum End {
     /// It is gone: there is nobody to tell.
@@ -178,19 +182,22 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             if !self.socket.is_clear() {
                 self.flush().await?;
             }
-            let (was_due, close) = poll_fn(|context| Poll::Ready(self.send_once(context))).await?;
+            let (bytes, close) = poll_fn(|context| Poll::Ready(self.send_once(context))).await?;
             if let Some(close) = close {
                 self.flush().await?;
                 return Err(End::Closed(close));
             }
-            if !was_due {
+            if bytes == 0 {
                 return Ok(());
+            }
+            if bytes >= LONG_BYTES {
+                tokio::task::yield_now().await;
             }
         }
     }
 
-    /// Sends one batch of what is due. Whether there was any; and how it ends, after that.
-    fn send_once(&mut self, context: &mut Context<'_>) -> Result<(bool, Option<Close>), End> {
+    /// Sends one batch of what is due. How long it was, and how it ends, after that.
+    fn send_once(&mut self, context: &mut Context<'_>) -> Result<(usize, Option<Close>), End> {
         let Self { socket, endpoint, intake, framing, .. } = self;
         output::with(*framing, &mut intake.replies, |frames| {
             let close = endpoint.take(framing.form(), frames);
@@ -198,7 +205,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             if !due.is_empty() {
                 socket.send(context, due).map_err(|_| End::Lost)?;
             }
-            Ok((!due.is_empty(), close))
+            Ok((due.len(), close))
         })
     }
 
