@@ -4,13 +4,20 @@
 //!
 //! For each number of sessions a server of its own, whose store is on the disk: how long a start takes over the RPC, one
 //! caller after the other; what memory an idle session takes, and an idle connection, two to a session; what the
-//! processor does meanwhile; how 20,000 packets a second fare; how long a stop takes. Then how dear it is when 10,000
+//! processor does meanwhile; how 20,000 packets a second fare, and what they cost the floor; how long a stop takes. Then how dear it is when 10,000
 //! connections close at once, how large the program is, and how soon it is ready. Draws `docs/images/density.svg`.
 //! `-- --smoke` does a little of it and draws nothing.
 
 #[path = "../tests/support/binary.rs"]
 #[allow(dead_code, reason = "tests send it signals, too")]
 mod binary;
+#[path = "support/floor.rs"]
+mod floor;
+#[path = "support/peer.rs"]
+#[allow(dead_code, reason = "others come from a registry")]
+mod peer;
+#[path = "support/plain.rs"]
+mod plain;
 #[path = "support/plot.rs"]
 mod plot;
 #[path = "support/viderehab.rs"]
@@ -39,19 +46,23 @@ struct Row {
     idle: f64,
     outcome: Outcome,
     packet: Duration,
+    floor: Duration,
     memory: u64,
     stop: [Duration; 2],
 }
 
 fn main() {
+    if std::env::args().nth(1).is_some_and(|argument| argument == "floor") {
+        return floor::serve().expect("the floor serves");
+    }
     let smoke = std::env::args().any(|argument| argument == "--smoke");
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("as many as there are");
     println!("{}, {:?} descriptors\n", machine(), limit.maximum.unwrap_or(u64::MAX));
     println!(
-        "| sessions | start p50, p99 | a session | a connection | idle | packet | p50, p99 at {RATE:.0}/s | memory | stop p50, p99 |"
+        "| sessions | start p50, p99 | a session | a connection | idle | packet | the floor's | p50, p99 at {RATE:.0}/s | memory | stop p50, p99 |"
     );
-    println!("|{}", " --- |".repeat(9));
+    println!("|{}", " --- |".repeat(10));
     let mut rows = Vec::new();
     for sessions in if smoke { &[10, 20][..] } else { &SESSIONS } {
         let row = measure(*sessions, if smoke { Duration::from_secs(1) } else { Duration::from_secs(5) });
@@ -76,6 +87,7 @@ fn main() {
                 series("a start, p50 (10 µs)", |row| row.start[0].as_secs_f64() * 1e5),
                 series("a stop, p50 (10 µs)", |row| row.stop[0].as_secs_f64() * 1e5),
                 series("a packet, of the processor (0.1 µs)", |row| row.packet.as_secs_f64() * 1e7),
+                series("the same, of the floor (0.1 µs)", |row| row.floor.as_secs_f64() * 1e7),
                 series("a packet, on its way, p99 (10 µs)", |row| row.outcome.latency(0.99).as_secs_f64() * 1e5),
                 series("a session, memory (100 bytes)", |row| row.session_bytes / 100.0),
             ],
@@ -87,12 +99,13 @@ impl Row {
     fn line(&self) -> String {
         let [start, stop] = [self.start, self.stop].map(|[p50, p99]| format!("{}, {}", millis(p50), millis(p99)));
         format!(
-            "| {} | {start} | {:.0} bytes | {:.0} bytes | {:.2} % | {:.1} µs | {}, {} | {:.0} MB | {stop} |",
+            "| {} | {start} | {:.0} bytes | {:.0} bytes | {:.2} % | {:.1} µs | {:.1} µs | {}, {} | {:.0} MB | {stop} |",
             self.sessions,
             self.session_bytes,
             self.connection_bytes,
             self.idle * 100.0,
             self.packet.as_secs_f64() * 1e6,
+            self.floor.as_secs_f64() * 1e6,
             millis(self.outcome.latency(0.5)),
             millis(self.outcome.latency(0.99)),
             self.memory as f64 / 1e6
@@ -133,10 +146,7 @@ fn measure(sessions: usize, time: Duration) -> Row {
     sleep(idle_time);
     let idle = (cpu() - before).as_secs_f64() / idle_time.as_secs_f64();
 
-    let mut before = Duration::ZERO;
-    let work = Work { bytes: BYTES, pace: Pace::Rate(RATE), speakers: 0, time };
-    let outcome = crowd.drive(&work, || before = cpu()).expect("nothing is lost");
-    let packet = (cpu() - before).div_f64(outcome.heard as f64);
+    let (packet, outcome) = drive(&mut crowd, process, time);
     let memory = bytes();
     drop(crowd);
     // A new connection: the server has given up the first for its silence.
@@ -152,9 +162,26 @@ fn measure(sessions: usize, time: Duration) -> Row {
         idle,
         outcome,
         packet,
+        floor: of_the_floor(sessions, time),
         memory,
         stop: shares(stops),
     }
+}
+
+/// What a packet costs the server's processor, and how it fared.
+fn drive(crowd: &mut Crowd, process: u32, time: Duration) -> (Duration, Outcome) {
+    let cpu = || cpu_time(process).expect("the server runs");
+    let mut before = Duration::ZERO;
+    let work = Work { bytes: BYTES, pace: Pace::Rate(RATE), speakers: 0, time };
+    let outcome = crowd.drive(&work, || before = cpu()).expect("nothing is lost");
+    ((cpu() - before).div_f64(outcome.heard as f64), outcome)
+}
+
+/// What a packet costs the floor, with as many connections.
+fn of_the_floor(rooms: usize, time: Duration) -> Duration {
+    let floor = plain::floor();
+    let mut crowd = Crowd::join(&plain::meetings(&floor, rooms), 2).expect("all are let in");
+    drive(&mut crowd, floor.id(), time).0
 }
 
 /// What it takes when all connections of these rooms close at once.

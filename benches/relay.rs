@@ -14,6 +14,8 @@ mod binary;
 mod floor;
 #[path = "support/peer.rs"]
 mod peer;
+#[path = "support/plain.rs"]
+mod plain;
 #[path = "support/viderehab.rs"]
 mod viderehab_server;
 
@@ -162,20 +164,17 @@ fn median(of: Vec<Measured>) -> Option<Measured> {
 }
 
 fn floor_server(rooms: usize) -> Server {
-    plain(Peer::start(Command::new(std::env::current_exe().expect("a program")).arg("floor")), rooms)
+    without_keys(plain::floor(), rooms)
 }
 
 fn uwebsockets(rooms: usize) -> Server {
     let folder = project("benches/peers");
     let bun = folder.join("node_modules/@oven/bun-linux-x64/bin/bun");
-    plain(Peer::start(Command::new(bun).arg("uws.js").current_dir(folder)), rooms)
+    without_keys(Peer::start(Command::new(bun).arg("uws.js").current_dir(folder)), rooms)
 }
 
-/// A server without keys, with one address for all rooms.
-fn plain(peer: Peer, rooms: usize) -> Server {
-    let address = ([127, 0, 0, 1], peer.place.parse().expect("a port")).into();
-    let meeting = |room| Meeting { address, path: "/ws".to_owned(), room_id: format!("room-{room:05}") };
-    Server { process: peer.id(), meetings: (0..rooms).map(meeting).collect(), _keep: Box::new(peer) }
+fn without_keys(peer: Peer, rooms: usize) -> Server {
+    Server { process: peer.id(), meetings: plain::meetings(&peer, rooms), _keep: Box::new(peer) }
 }
 
 fn viderehab(rooms: usize) -> Server {
