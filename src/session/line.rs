@@ -18,10 +18,6 @@ const QUEUED: u8 = 2;
 /// It has been told, and has not heard it yet.
 const TOLD: u8 = 4;
 
-/// With so many to tell it is first looked once more what has come: for each of them a message that comes now shares its write
-/// with those before it, which saves more than the look costs.
-const MANY: usize = 8;
-
 thread_local! {
     static TURN: RefCell<Turn> = RefCell::default();
 }
@@ -35,10 +31,14 @@ struct Turn {
 }
 
 impl Turn {
-    /// How many are to be told, once there are any.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<usize> {
+    /// Exchanges those who are to be told for an empty list, once there are any.
+    fn poll(&mut self, lines: &mut Vec<Arc<Line>>, context: &mut Context<'_>) -> Poll<()> {
         self.teller = Some(context.waker().clone());
-        if self.lines.is_empty() { Poll::Pending } else { Poll::Ready(self.lines.len()) }
+        if self.lines.is_empty() {
+            return Poll::Pending;
+        }
+        std::mem::swap(&mut self.lines, lines);
+        Poll::Ready(())
     }
 
     /// Adds one. `None`: nobody tells on this thread.
@@ -56,10 +56,7 @@ impl Turn {
 pub async fn tell_each_turn() {
     let mut lines = Vec::new();
     loop {
-        if poll_fn(|context| TURN.with_borrow_mut(|turn| turn.poll(context))).await >= MANY {
-            tokio::task::yield_now().await;
-        }
-        TURN.with_borrow_mut(|turn| std::mem::swap(&mut turn.lines, &mut lines));
+        poll_fn(|context| TURN.with_borrow_mut(|turn| turn.poll(&mut lines, context))).await;
         lines.drain(..).for_each(|line: Arc<Line>| line.tell());
     }
 }
@@ -147,7 +144,7 @@ mod tests {
     async fn all_of_a_turn_is_told_at_its_end() {
         tokio::spawn(tell_each_turn());
         a_turn_goes_by().await;
-        for count in [1, 2 * MANY] {
+        for count in [1, 16] {
             let lines: Vec<Arc<Line>> = (0..count).map(|_| Arc::default()).collect();
             for _ in 0..3 {
                 lines.iter().for_each(|line| line.wake());
