@@ -31,8 +31,11 @@ impl Audience {
     }
 }
 
-/// How much memory a log takes at least: enough for what a client says at once.
-const LEAST_BYTES: usize = 4096;
+/// How much memory a log takes at first: enough for a word, and as much as is quickly had and given back.
+const FIRST_BYTES: usize = 1024;
+
+/// How much more it takes at least: enough for what a client says at once.
+const MORE_BYTES: usize = 4096;
 
 /// Where an entry's text stands among all that was ever said in its room, in bytes.
 type Place = usize;
@@ -139,7 +142,8 @@ impl Log {
             self.texts.drain(..over);
             self.begin += over;
         }
-        self.texts.reserve_exact(bytes.max(kept / 4).max(LEAST_BYTES));
+        let least = if kept == 0 { FIRST_BYTES } else { MORE_BYTES };
+        self.texts.reserve_exact(bytes.max(kept / 4).max(least));
     }
 
     /// Drops the oldest entries until at most `limit` bytes are kept. Readers whose cursor is then
