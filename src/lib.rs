@@ -27,5 +27,6 @@ pub mod http;
 pub mod metrics;
 pub mod private;
 pub mod random;
+pub mod seconds;
 pub mod tasks;
 pub mod tls;

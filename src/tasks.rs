@@ -1,6 +1,7 @@
 //! Where tasks run, and when they have all ended.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -11,21 +12,35 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerWaitFuture;
 
+use crate::seconds::Seconds;
+
 /// Tasks that end together, and the runtime that they run on, whoever spawns them. Clones are the same tasks.
 #[derive(Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
-    home: Handle,
+    home: Home,
+}
+
+/// A runtime, and the seconds that those wait for together who run on it.
+#[derive(Clone)]
+struct Home {
+    handle: Handle,
+    seconds: Arc<Seconds>,
+}
+
+impl Home {
+    fn of(handle: Handle) -> Self {
+        Self { seconds: Seconds::of(handle.clone()), handle }
+    }
 }
 
 impl Tasks {
     /// Tasks of the runtime that the caller runs on.
     pub fn here() -> Self {
-        Self::on(Handle::current())
+        Self::on(Home::of(Handle::current()))
     }
 
-    /// Tasks of a certain runtime.
-    pub fn on(home: Handle) -> Self {
+    fn on(home: Home) -> Self {
         Self { tracker: TaskTracker::new(), home }
     }
 
@@ -34,12 +49,12 @@ impl Tasks {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        self.tracker.spawn_on(task, &self.home)
+        self.tracker.spawn_on(task, &self.home.handle)
     }
 
     /// Whether the caller runs on the tasks' own runtime.
     pub fn are_here(&self) -> bool {
-        Handle::current().id() == self.home.id()
+        Handle::current().id() == self.home.handle.id()
     }
 
     /// Has the tasks' own runtime poll a socket that another one has polled until now.
@@ -48,7 +63,7 @@ impl Tasks {
     /// The system's.
     pub fn adopt(&self, stream: TcpStream) -> io::Result<TcpStream> {
         let stream = stream.into_std()?;
-        let _at_home = self.home.enter();
+        let _at_home = self.home.handle.enter();
         TcpStream::from_std(stream)
     }
 
@@ -58,8 +73,13 @@ impl Tasks {
     /// The system's.
     pub fn adopt_listener(&self, listener: TcpListener) -> io::Result<TcpListener> {
         let listener = listener.into_std()?;
-        let _at_home = self.home.enter();
+        let _at_home = self.home.handle.enter();
         TcpListener::from_std(listener)
+    }
+
+    /// What those of the tasks set alarms by that have no need of more than seconds.
+    pub fn seconds(&self) -> &Arc<Seconds> {
+        &self.home.seconds
     }
 
     /// No task is to come: from now on [`Tasks::wait`] may complete.
@@ -83,7 +103,7 @@ const TURNS_AT_MOST: u32 = 512;
 /// done for a packet. The other half of the processors is left to what is done beside: TLS, HTTP, the store, the
 /// system's network. Dropping it ends the threads and what still runs there.
 pub struct Threads {
-    homes: Vec<Handle>,
+    homes: Vec<Home>,
     next: AtomicUsize,
     _running: DropGuard,
 }
@@ -99,7 +119,7 @@ impl Threads {
         let mut homes = Vec::with_capacity(count);
         for number in 0..count {
             let runtime = Builder::new_current_thread().event_interval(TURNS_AT_MOST).enable_all().build()?;
-            homes.push(runtime.handle().clone());
+            homes.push(Home::of(runtime.handle().clone()));
             runtime.spawn(beside());
             let stop = stop.clone();
             thread::Builder::new()

@@ -1,5 +1,5 @@
 //! Imports point one way: main → app, cli → web → control → manager → session → {transport, room} →
-//! wire; config, metrics, http, tls, tasks, private, random and assets are leaves that any layer may use. A small check over the source.
+//! wire; config, metrics, http, tls, tasks, seconds, private, random and assets are leaves that any layer may use. A small check over the source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("room", &["wire"]),
-    ("transport", &["wire", "http", "tasks", "random"]),
+    ("transport", &["wire", "http", "tasks", "seconds", "random"]),
     ("session", &["transport", "room", "wire", "config", "metrics", "http", "assets", "tasks", "random"]),
     ("manager", &["session", "room", "wire", "config", "http", "tasks", "private"]),
     ("control", &["manager", "session", "wire", "config", "http", "tls", "tasks", "private"]),
@@ -18,7 +18,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("metrics", &["room"]),
     ("http", &["tls", "tasks"]),
-    ("tasks", &[]),
+    ("tasks", &["seconds"]),
+    ("seconds", &[]),
     ("random", &[]),
     ("private", &[]),
     ("tls", &["config"]),

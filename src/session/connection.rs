@@ -12,7 +12,7 @@ use super::quota::Quota;
 use super::{Session, State};
 use crate::metrics::Metrics;
 use crate::room::{DisconnectReason, PeerId, Verdict};
-use crate::transport::{Batch, Carrier, Close, Endpoint, Form};
+use crate::transport::{Batch, Carrier, Close, Endpoint, Form, Rest};
 use crate::wire::videre::{Event, Packet};
 
 /// What the session keeps with a peer in its rooms.
@@ -192,19 +192,20 @@ impl Endpoint for Connection {
         let _ = self.goodbye.set(DisconnectReason::Violation);
     }
 
-    fn take(&self, form: Form, batch: &mut dyn Batch) -> Option<Close> {
+    fn take(&self, form: Form, batch: &mut dyn Batch) -> Rest {
         if !self.line.look() {
-            return None;
+            return Rest::Nothing;
         }
         let mut state = self.session.state();
         // Looked at under the lock: from then on what is due is another connection's.
         if let Some(reason) = self.line.end.get() {
-            return Some(close(*reason));
+            return Rest::End(close(*reason));
         }
         if state.rooms.take(self.peer(), form, batch, &mut Attached::wake) {
             self.line.look_again();
+            return Rest::More;
         }
-        state.rooms.end_of(self.peer()).map(close)
+        state.rooms.end_of(self.peer()).map_or(Rest::Nothing, |reason| Rest::End(close(reason)))
     }
 
     fn ended(&self) -> bool {

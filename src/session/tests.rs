@@ -19,7 +19,7 @@ use crate::http::origin::Origins;
 use crate::metrics::Metrics;
 use crate::room::Admission;
 use crate::tasks::Threads;
-use crate::transport::{Carrier, Endpoint, Form};
+use crate::transport::{Carrier, Endpoint, Form, Rest};
 use crate::wire::manage::Role;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -84,11 +84,11 @@ impl Member {
             loop {
                 reading.changed().await;
                 let mut texts = Vec::new();
-                let end = reading.take(Form::Plain, &mut |text: &str| texts.push(text.to_owned()));
+                let rest = reading.take(Form::Plain, &mut |text: &str| texts.push(text.to_owned()));
                 for text in texts {
                     let _ = sender.send(text);
                 }
-                if end.is_some() {
+                if matches!(rest, Rest::End(_)) {
                     return;
                 }
             }

@@ -67,6 +67,17 @@ impl Close {
     }
 }
 
+/// What is left when a batch of what is due to a client has been handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest<C = Close> {
+    /// Nothing, for now.
+    Nothing,
+    /// There may be more.
+    More,
+    /// Nothing, for ever: the server ends the connection.
+    End(C),
+}
+
 /// The longest message or body of a client that is not admitted yet: enough for a `connect`, too little for many such
 /// clients to take what there is for those who have a key.
 const UNADMITTED_BYTES: usize = 32 * 1024;
@@ -119,9 +130,9 @@ pub trait Endpoint: Send + Sync + 'static {
     /// The client broke the transport's rules, and would again if it came back to where it was: likewise.
     fn violation(&self) {}
 
-    /// Hands over what is due to the client, in order, at most a batch; `Some` once the
-    /// server ends the connection, after all that was due before. Never blocks. `batch` may not call the endpoint.
-    fn take(&self, form: Form, batch: &mut dyn Batch) -> Option<Close>;
+    /// Hands over what is due to the client, in order, at most a batch, and answers what is left. Never blocks. `batch` may
+    /// not call the endpoint.
+    fn take(&self, form: Form, batch: &mut dyn Batch) -> Rest;
 
     /// Whether the server has ended the connection, so that there is no use in waiting for a client
     /// that does not read.

@@ -22,6 +22,7 @@ use viderehab::http::origin::Origins;
 use viderehab::http::serve::{Terms, serve};
 use viderehab::http::{Request, Response, text};
 use viderehab::tasks::Tasks;
+use viderehab::transport::Rest;
 use viderehab::transport::socketio::{End, Endpoint, Outgoing, Service, Settings};
 use viderehab::wire::Text;
 use viderehab::wire::socketio::Event;
@@ -133,12 +134,15 @@ impl Endpoint for Connected {
         self.0.pause
     }
 
-    fn take(&self, into: &mut Vec<Outgoing>) -> Option<End> {
+    fn take(&self, into: &mut Vec<Outgoing>) -> Rest<End> {
         let mut due = self.0.due.lock().unwrap();
         let batch = due.packets.len().min(BATCH);
         into.extend(due.packets.drain(..batch));
         due.bytes -= into.iter().map(length).sum::<usize>().min(due.bytes);
-        due.end.filter(|_| due.packets.is_empty())
+        match due.packets.is_empty() {
+            true => due.end.map_or(Rest::Nothing, Rest::End),
+            false => Rest::More,
+        }
     }
 
     fn ended(&self) -> bool {

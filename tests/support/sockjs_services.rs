@@ -15,7 +15,7 @@ use viderehab::http::serve::{Terms, serve};
 use viderehab::http::{Request, Response, text};
 use viderehab::tasks::Tasks;
 use viderehab::transport::sockjs::{Service, Settings};
-use viderehab::transport::{Batch, Close, Endpoint, Form};
+use viderehab::transport::{Batch, Close, Endpoint, Form, Rest};
 use viderehab::wire::sockjs;
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -46,14 +46,14 @@ impl Endpoint for Tester {
         self.receive(&String::from_utf8_lossy(message), ear)
     }
 
-    fn take(&self, form: Form, batch: &mut dyn Batch) -> Option<Close> {
+    fn take(&self, form: Form, batch: &mut dyn Batch) -> Rest {
         for message in self.messages.lock().unwrap().drain(..) {
             match form {
                 Form::Plain => batch.add(&message),
                 Form::Quoted => batch.add(sockjs::quote(&message).as_str()),
             }
         }
-        self.close
+        self.close.map_or(Rest::Nothing, Rest::End)
     }
 
     fn ended(&self) -> bool {

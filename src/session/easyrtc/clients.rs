@@ -7,6 +7,7 @@ use crate::config::Limits;
 use crate::room::easyrtc::{EasyRtc, Emit, Given, Limits as RoomLimits, Output, Request};
 use crate::room::{DisconnectReason, Message, Messages, PeerId};
 use crate::session::connection::Attached;
+use crate::transport::Rest;
 use crate::transport::socketio::Outgoing;
 
 /// How much is taken from an outbox at one go.
@@ -93,9 +94,9 @@ impl Clients {
         is_refused
     }
 
-    /// Moves what is due to a client, at most a batch; `Some`: why it has ended, once nothing is due before that.
-    pub fn take(&mut self, peer: PeerId, into: &mut Vec<Outgoing>) -> Option<DisconnectReason> {
-        let member = self.members.get_mut(&peer)?;
+    /// Moves what is due to a client, at most a batch, and answers what is left: in the end, why it has ended.
+    pub fn take(&mut self, peer: PeerId, into: &mut Vec<Outgoing>) -> Rest<DisconnectReason> {
+        let Some(member) = self.members.get_mut(&peer) else { return Rest::Nothing };
         let mut taken = 0;
         while taken < BATCH_BYTES
             && let Some(due) = member.outbox.pop_front()
@@ -105,7 +106,10 @@ impl Clients {
             into.push(due.outgoing());
             self.messages.give_back(due.message());
         }
-        member.end.filter(|_| member.outbox.is_empty())
+        match member.outbox.is_empty() {
+            true => member.end.map_or(Rest::Nothing, Rest::End),
+            false => Rest::More,
+        }
     }
 
     /// Whether a client has been ended.

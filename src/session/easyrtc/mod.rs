@@ -20,8 +20,8 @@ use crate::http::Budget;
 use crate::random;
 use crate::room::easyrtc::{Given, Request};
 use crate::room::{DisconnectReason, PeerId, Verdict};
-use crate::transport::Carrier;
 use crate::transport::socketio::{self, End, Endpoint, Outgoing};
+use crate::transport::{Carrier, Rest};
 use crate::wire::easyrtc::Event;
 use crate::wire::socketio::Event as SocketEvent;
 pub(super) use clients::Clients;
@@ -153,11 +153,14 @@ impl Endpoint for Client {
         self.quota.spend(bytes, &self.session.shared.metrics)
     }
 
-    fn take(&self, into: &mut Vec<Outgoing>) -> Option<End> {
-        let peer = *self.peer.get()?;
-        match self.session.state().easyrtc.as_mut()?.take(peer, into)? {
-            DisconnectReason::Restart | DisconnectReason::TooSlow => Some(End::ForNow),
-            _ => Some(End::ForGood),
+    fn take(&self, into: &mut Vec<Outgoing>) -> Rest<End> {
+        let Some(peer) = self.peer.get() else { return Rest::Nothing };
+        let Some(clients) = &mut self.session.state().easyrtc else { return Rest::Nothing };
+        match clients.take(*peer, into) {
+            Rest::Nothing => Rest::Nothing,
+            Rest::More => Rest::More,
+            Rest::End(DisconnectReason::Restart | DisconnectReason::TooSlow) => Rest::End(End::ForNow),
+            Rest::End(_) => Rest::End(End::ForGood),
         }
     }
 

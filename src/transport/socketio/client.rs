@@ -11,7 +11,7 @@ use super::heartbeat::{Beat, Heartbeat};
 use super::phase::{Ending, Phase, Way};
 use super::{End, Endpoint, Outgoing, Settings};
 use crate::random;
-use crate::transport::{Carrier, Close};
+use crate::transport::{Carrier, Rest};
 use crate::wire::Text;
 use crate::wire::socketio::{NOOP, PING, Version, acknowledgement, connected, event};
 
@@ -167,25 +167,25 @@ impl<E: Endpoint> Client<E> {
         let mut due = Vec::new();
         let mut told = None;
         if let Phase::Open(endpoint) = &state.phase {
-            loop {
-                let had = due.len();
-                told = take(&**endpoint, &mut due);
-                if told.is_some() || due.len() == had {
-                    break;
+            told = loop {
+                match take(&**endpoint, &mut due) {
+                    Rest::More => {}
+                    Rest::Nothing => break None,
+                    Rest::End(end) => break Some(end),
                 }
-            }
+            };
         }
         _let_go = self.end_with(&mut state, Ending::Told(told.unwrap_or(unless_told)), due);
     }
 
-    /// Moves what is due into `into`, in order; `Some` when nothing follows it. A poll that another
-    /// way has overtaken gets a noop.
-    pub(super) fn take(&self, by_socket: bool, into: &mut Vec<Text>) -> Option<Close> {
+    /// Moves what is due into `into`, in order, and answers what is left. A poll that another way has
+    /// overtaken gets a noop.
+    pub(super) fn take(&self, by_socket: bool, into: &mut Vec<Text>) -> Rest {
         let mut _let_go = None;
         let mut state = self.state();
         if !by_socket && state.way == Way::Socket {
             into.push(NOOP.into());
-            return None;
+            return Rest::Nothing;
         }
         let open = match &state.phase {
             Phase::Open(endpoint) => Some(endpoint.clone()),
@@ -196,12 +196,13 @@ impl<E: Endpoint> Client<E> {
             _ => None,
         };
         into.append(&mut state.own);
-        if let Some(endpoint) = open
-            && let Some(end) = take(&*endpoint, into)
-        {
+        let rest = open.map_or(Rest::Nothing, |endpoint| take(&*endpoint, into));
+        if let Rest::End(end) = rest {
             _let_go = self.end_with(&mut state, Ending::Told(end), Vec::new());
         }
-        let Phase::Over(over) = &mut state.phase else { return None };
+        let Phase::Over(over) = &mut state.phase else {
+            return if rest == Rest::More { Rest::More } else { Rest::Nothing };
+        };
         let close = over.close;
         into.append(&mut over.left);
         match over.last.take() {
@@ -209,7 +210,7 @@ impl<E: Endpoint> Client<E> {
             None => state.forget(),
         }
         self.turned.notify_one();
-        Some(close)
+        Rest::End(close)
     }
 
     /// When [`Client::tick`] is to be called.
@@ -251,12 +252,12 @@ impl<E: Endpoint> Client<E> {
     }
 }
 
-fn take<E: Endpoint>(endpoint: &E, into: &mut Vec<Text>) -> Option<End> {
+fn take<E: Endpoint>(endpoint: &E, into: &mut Vec<Text>) -> Rest<End> {
     let mut outgoing = Vec::new();
-    let end = endpoint.take(&mut outgoing);
+    let rest = endpoint.take(&mut outgoing);
     into.extend(outgoing.into_iter().map(|packet| match packet {
         Outgoing::Event { name, argument } => event(name, argument.as_str()),
         Outgoing::Acknowledgement { id, argument } => acknowledgement(id, argument.as_str()),
     }));
-    end
+    rest
 }

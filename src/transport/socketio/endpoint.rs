@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::transport::Rest;
 use crate::wire::Text;
 use crate::wire::socketio::Event;
 
@@ -23,10 +24,10 @@ pub trait Endpoint: Send + Sync + 'static {
     /// read (a client over its rate is read no faster than its rate).
     fn spend(&self, bytes: usize) -> Duration;
 
-    /// Moves what is due to the client into `into`, in order, at most a batch; `Some` once the server
-    /// ends the connection, after all that was due before. Never blocks; not called before the
-    /// namespace is open. What a client does not fetch stays behind here, so here is its bound.
-    fn take(&self, into: &mut Vec<Outgoing>) -> Option<End>;
+    /// Moves what is due to the client into `into`, in order, at most a batch, and answers what is left.
+    /// Never blocks; not called before the namespace is open. What a client does not fetch stays behind
+    /// here, so here is its bound.
+    fn take(&self, into: &mut Vec<Outgoing>) -> Rest<End>;
 
     /// Whether the server has ended the connection.
     fn ended(&self) -> bool;

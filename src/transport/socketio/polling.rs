@@ -10,7 +10,7 @@ use super::client::{Client, State};
 use super::phase::{Ending, Phase, Way};
 use super::{End, Endpoint, Refusal, Service, Settings};
 use crate::http::{self, BodyError, Request, Response};
-use crate::transport::body_of;
+use crate::transport::{Rest, body_of};
 use crate::wire::Text;
 use crate::wire::socketio::{NOOP, Version, packets as split, render_body};
 
@@ -135,8 +135,8 @@ impl<E: Endpoint> Client<E> {
     async fn fetch(&self) -> Vec<Text> {
         let mut fetched = Vec::new();
         loop {
-            let close = self.take(false, &mut fetched);
-            if !fetched.is_empty() || close.is_some() {
+            let rest = self.take(false, &mut fetched);
+            if !fetched.is_empty() || matches!(rest, Rest::End(_)) {
                 return fetched;
             }
             let is_probed = self.state().way == Way::Upgrading { probed: true };

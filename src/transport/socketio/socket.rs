@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::phase::{Ending, Phase, Way};
 use super::{End, Endpoint, FOR_NOW, Service};
-use crate::transport::{self, Batch, Close, Form};
+use crate::transport::{self, Batch, Form, Rest};
 use crate::wire::Text;
 use crate::wire::socketio::{EnginePacket, PROBE, PROBED};
 
@@ -104,23 +104,23 @@ impl<E: Endpoint> transport::Endpoint for SocketEnd<E> {
         }
     }
 
-    fn take(&self, _form: Form, batch: &mut dyn Batch) -> Option<Close> {
+    fn take(&self, _form: Form, batch: &mut dyn Batch) -> Rest {
         let mut stage = self.stage();
         match &mut *stage {
-            Stage::Trying => return None,
-            Stage::Failed => return Some(FOR_NOW),
+            Stage::Trying => return Rest::Nothing,
+            Stage::Failed => return Rest::End(FOR_NOW),
             Stage::Probed(reply) => {
                 reply.take().iter().for_each(|text| batch.add(text.as_str()));
-                return None;
+                return Rest::Nothing;
             }
             Stage::Carrying(greeting) => greeting.take().iter().for_each(|text| batch.add(text.as_str())),
             Stage::TakingOver => {}
         }
         drop(stage);
         let mut due = Vec::new();
-        let close = self.client.take(true, &mut due);
+        let rest = self.client.take(true, &mut due);
         due.iter().for_each(|text| batch.add(text.as_str()));
-        close
+        rest
     }
 
     fn ended(&self) -> bool {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::frame::Frame;
-use crate::transport::{Close, Endpoint, Form};
+use crate::transport::{Close, Endpoint, Form, Rest};
 use crate::wire::Text;
 
 /// How many bodies of one session are read at once, and of all together that name a session that is not there.
@@ -181,9 +181,11 @@ impl<E: Endpoint> PolledSession<E> {
         if let Phase::Open(endpoint) = &state.phase {
             let mut left = Vec::new();
             match endpoint.take(Form::Quoted, &mut |text: &str| left.push(text.into())) {
-                Some(close) => _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close, told: false })),
-                None if left.is_empty() => return None,
-                None => return Some(Frame::messages(&left)),
+                Rest::End(close) => {
+                    _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close, told: false }))
+                }
+                Rest::Nothing if left.is_empty() => return None,
+                Rest::Nothing | Rest::More => return Some(Frame::messages(&left)),
             }
         }
         match &mut state.phase {
@@ -214,11 +216,10 @@ impl<E: Endpoint> PolledSession<E> {
         let Phase::Open(endpoint) = &state.phase else { return };
         let mut left = Vec::new();
         let close = loop {
-            let had = left.len();
             match endpoint.take(Form::Quoted, &mut |text: &str| left.push(text.into())) {
-                Some(close) => break close,
-                None if left.len() == had => break unless_told,
-                None => {}
+                Rest::More => {}
+                Rest::Nothing => break unless_told,
+                Rest::End(close) => break close,
             }
         };
         _let_go = Some(self.let_go(&mut state, Phase::Closing { left, close, told: false }));

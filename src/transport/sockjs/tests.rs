@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::http::Body;
-use crate::transport::{Batch, Close, Form};
+use crate::transport::{Batch, Close, Form, Rest};
 use crate::wire::{Text, sockjs};
 
 const GO_AWAY: Close = Close::new(3000, "Go away!");
@@ -55,9 +55,9 @@ impl Endpoint for End {
         Duration::ZERO
     }
 
-    fn take(&self, _form: Form, batch: &mut dyn Batch) -> Option<Close> {
+    fn take(&self, _form: Form, batch: &mut dyn Batch) -> Rest {
         self.0.due.lock().unwrap().drain(..).for_each(|text| batch.add(text.as_str()));
-        *self.0.close.lock().unwrap()
+        self.0.close.lock().unwrap().map_or(Rest::Nothing, Rest::End)
     }
 
     fn ended(&self) -> bool {

@@ -1,28 +1,23 @@
-//! A connection: one task. It writes all that is due in one go, then waits for whichever comes first: something new
-//! to send, something from the client, or the heartbeat.
+//! A connection: one task. It takes what comes and writes all that is due in one go, then waits for whichever comes first:
+//! something from the client, something new to send, or the time for a sign of life.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, Sleep};
+use tokio::task::yield_now;
+use tokio::time::Instant;
 
+use super::heartbeat::{Beat, Heartbeat};
 use super::intake::{Intake, Stop};
 use super::output;
 use super::socket::{Socket, Turn};
 use super::{Framing, Settings};
-use crate::transport::{Close, Endpoint};
-use crate::wire::websocket::{Incoming, Opcode, Violation, frame};
-
-/// How long a client may leave a ping unanswered, as SockJS's original server has it.
-const PONG_TIME: Duration = Duration::from_secs(10);
-
-/// After so much the others of the thread have their turn, before more is sent: in a room they are due the same, which is at
-/// hand now.
-const LONG_BYTES: usize = 64 * 1024;
+use crate::transport::{Close, Endpoint, Rest};
+use crate::wire::websocket::{Opcode, Violation, frame};
 
 /// How a connection ended.
 pub(super) enum End {
@@ -36,29 +31,45 @@ pub(super) enum End {
 
 /// One client's.
 pub(super) struct Connection<E, S> {
-    socket: Socket<S>,
     endpoint: E,
-    intake: Intake,
-    framing: Framing,
-    settings: Settings,
+    client: Client<S>,
+    message_bytes: usize,
 }
 
-/// What a connection waits for.
+/// The end of a connection that the client is at.
+struct Client<S> {
+    /// Between two turns it holds nothing back of what was sent.
+    socket: Socket<S>,
+    intake: Intake,
+    framing: Framing,
+    heartbeat: Heartbeat,
+    /// Whether there may be something to send.
+    is_due: bool,
+}
+
+/// What a turn leaves to be done that takes time.
 enum Event {
-    Due,
-    /// With whether there is something due, too.
-    Came(Turn, bool),
-    Heartbeat,
+    /// What has come asks for more than to be taken.
+    Came(Turn),
+    /// What was due is not all sent, or all that was ever due.
+    Sent(Rest),
 }
 
 impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
-    pub(super) fn new(socket: Socket<S>, endpoint: E, framing: Framing, settings: Settings) -> Self {
-        let intake = Intake::new(framing, settings.message_bytes, endpoint.is_admitted());
-        Self { socket, endpoint, intake, framing, settings }
+    pub(super) fn new(
+        socket: Socket<S>,
+        endpoint: E,
+        framing: Framing,
+        settings: &Settings,
+        heartbeat: Heartbeat,
+    ) -> Self {
+        let message_bytes = settings.message_bytes;
+        let intake = Intake::new(framing, message_bytes, endpoint.is_admitted());
+        Self { endpoint, client: Client { socket, intake, framing, heartbeat, is_due: true }, message_bytes }
     }
 
     pub(super) fn into_parts(self) -> (Socket<S>, E) {
-        (self.socket, self.endpoint)
+        (self.client.socket, self.endpoint)
     }
 
     /// Runs until the connection ends.
@@ -68,59 +79,51 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     }
 
     async fn run(&mut self) -> Result<Infallible, End> {
-        let mut heartbeat = pin!(tokio::time::sleep(self.next_heartbeat()));
-        let mut awaits_pong = false;
-        self.send_due().await?;
         loop {
-            let is_due = match self.event(heartbeat.as_mut()).await {
-                Event::Due => true,
-                Event::Came(turn, is_due) => {
-                    awaits_pong = false;
+            match self.event().await? {
+                Event::Came(turn) => {
                     self.came(turn).await?;
-                    push_back(heartbeat.as_mut(), self.next_heartbeat());
-                    is_due || E::ANSWERS_AT_ONCE || !self.intake.replies.is_empty()
+                    if self.client.is_due {
+                        self.send_due().await?;
+                    }
                 }
-                Event::Heartbeat if awaits_pong => return Err(End::Closed(self.silence())),
-                Event::Heartbeat => {
-                    awaits_pong = true;
-                    frame(Opcode::Ping, &[], &mut self.intake.replies);
-                    heartbeat.as_mut().reset(Instant::now() + PONG_TIME);
-                    true
-                }
-            };
-            // What is due after what came is sent with what the others of its room say in the same turn.
-            if is_due {
-                self.send_due().await?;
+                Event::Sent(rest) => self.send_rest(rest).await?,
             }
         }
     }
 
-    /// A pause far away stands for no heartbeat, so that the loop has one shape.
-    fn next_heartbeat(&self) -> Duration {
-        if self.settings.heartbeat.is_zero() { Duration::from_secs(365 * 24 * 3600) } else { self.settings.heartbeat }
-    }
-
-    fn silence(&self) -> Close {
-        match self.framing {
-            Framing::Raw | Framing::EngineIo => Close::new(4005, "no sign of life"),
-            Framing::SockJs => Close::new(3000, "No response from heartbeat"),
-        }
-    }
-
-    /// Waits. What has come from the client is taken also when something is due, before that is sent: a busy room must
-    /// not keep a client from being heard, and answers share a write.
-    async fn event(&mut self, mut heartbeat: Pin<&mut Sleep>) -> Event {
-        let Self { socket, endpoint, intake, .. } = self;
+    /// Has turns for as long as they take no time: takes what comes, and sends what is due.
+    async fn event(&mut self) -> Result<Event, End> {
+        let Self { endpoint, client, .. } = self;
         let endpoint = &*endpoint;
         let mut changed = pin!(endpoint.changed());
         poll_fn(|context| {
-            let is_due = changed.as_mut().poll(context).is_ready();
-            let mut ear = E::Ear::default();
-            let mut take = |incoming: Incoming<'_>| intake.take(endpoint, &mut ear, incoming);
-            match socket.poll_receive(context, &mut take) {
-                Poll::Ready(turn) => Poll::Ready(Event::Came(turn, is_due)),
-                Poll::Pending if is_due => Poll::Ready(Event::Due),
-                Poll::Pending => heartbeat.as_mut().poll(context).map(|()| Event::Heartbeat),
+            let mut has_all_come = false;
+            loop {
+                let is_told = changed.as_mut().poll(context).is_ready();
+                client.is_due |= is_told;
+                // What has come is taken also when something is due, before that is sent: a busy room must not keep a client
+                // from being heard, and answers share a write.
+                if !has_all_come {
+                    match client.poll_receive(endpoint, context) {
+                        Poll::Pending => has_all_come = true,
+                        Poll::Ready(Turn::Taken { is_full: false }) => {}
+                        Poll::Ready(turn) => return Poll::Ready(Ok(Event::Came(turn))),
+                    }
+                }
+                // What is due after what came is sent with what the others of its room say in the same turn.
+                if client.is_due {
+                    let rest = client.send(endpoint, context)?;
+                    if rest != Rest::Nothing || !client.socket.is_clear() {
+                        return Poll::Ready(Ok(Event::Sent(rest)));
+                    }
+                }
+                if is_told || !has_all_come {
+                    // What has come may have changed what there is to wait for.
+                    changed.set(endpoint.changed());
+                } else {
+                    ready!(client.poll_heartbeat(context))?;
+                }
             }
         })
         .await
@@ -128,9 +131,8 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
 
     async fn came(&mut self, turn: Turn) -> Result<(), End> {
         match turn {
-            Turn::Taken { is_full: false } => {}
             // The others of this thread hear what was said before there is more.
-            Turn::Taken { is_full: true } => tokio::task::yield_now().await,
+            Turn::Taken { .. } => yield_now().await,
             Turn::Lost => return Err(End::Lost),
             Turn::Broken(violation) => return Err(self.broken(close_of(violation))),
             Turn::Stopped => self.stopped().await?,
@@ -139,7 +141,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     }
 
     async fn stopped(&mut self) -> Result<(), End> {
-        match self.intake.stopped() {
+        match self.client.intake.stopped() {
             Stop::Pause(pause) => self.pause(pause).await?,
             Stop::Later(mut pause, messages) => {
                 for message in messages {
@@ -152,7 +154,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
             Stop::Answer(payload) => return Err(End::Answered(payload)),
         }
         if self.endpoint.is_admitted() {
-            self.socket.raise_limit(self.framing.frame_bytes(self.settings.message_bytes));
+            self.client.raise_limit(self.message_bytes);
         }
         Ok(())
     }
@@ -176,44 +178,33 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         End::Closed(close)
     }
 
-    /// Sends all that is due, by as few writes as it takes.
     async fn send_due(&mut self) -> Result<(), End> {
-        loop {
-            if !self.socket.is_clear() {
-                self.flush().await?;
-            }
-            let (bytes, close) = poll_fn(|context| Poll::Ready(self.send_once(context))).await?;
-            if let Some(close) = close {
-                self.flush().await?;
-                return Err(End::Closed(close));
-            }
-            if bytes == 0 {
-                return Ok(());
-            }
-            if bytes >= LONG_BYTES {
-                tokio::task::yield_now().await;
-            }
-        }
+        let Self { endpoint, client, .. } = self;
+        let rest = poll_fn(|context| Poll::Ready(client.send(endpoint, context))).await?;
+        self.send_rest(rest).await
     }
 
-    /// Sends one batch of what is due. How long it was, and how it ends, after that.
-    fn send_once(&mut self, context: &mut Context<'_>) -> Result<(usize, Option<Close>), End> {
-        let Self { socket, endpoint, intake, framing, .. } = self;
-        output::with(*framing, &mut intake.replies, |frames| {
-            let close = endpoint.take(framing.form(), frames);
-            let due = frames.bytes();
-            if !due.is_empty() {
-                socket.send(context, due).map_err(|_| End::Lost)?;
+    /// Sends all that is still due after a batch, by as few writes as it takes.
+    async fn send_rest(&mut self, mut rest: Rest) -> Result<(), End> {
+        loop {
+            if !self.client.socket.is_clear() {
+                self.flush().await?;
             }
-            Ok((due.len(), close))
-        })
+            match rest {
+                Rest::Nothing => return Ok(()),
+                // The others of the thread have their turn first: in a room they are due the same, which is at hand now.
+                Rest::More => yield_now().await,
+                Rest::End(close) => return Err(End::Closed(close)),
+            }
+            let Self { endpoint, client, .. } = self;
+            rest = poll_fn(|context| Poll::Ready(client.send(endpoint, context))).await?;
+        }
     }
 
     /// A write to a client that does not read is given up when the server ends the connection, or when the time of a
     /// sign of life is over.
     async fn flush(&mut self) -> Result<(), End> {
-        let patience = self.next_heartbeat() + PONG_TIME;
-        let Self { socket, endpoint, .. } = self;
+        let Self { endpoint, client: Client { socket, framing, heartbeat, .. }, .. } = self;
         let ended = async {
             while !endpoint.ended() {
                 endpoint.changed().await;
@@ -222,9 +213,61 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         tokio::select! {
             biased;
             flushed = poll_fn(|context| socket.poll_flush(context)) => flushed.map_err(|_| End::Lost),
-            () = ended => Err(endpoint.take(self.framing.form(), &mut |_: &str| ()).map_or(End::Lost, End::Closed)),
-            () = tokio::time::sleep(patience) => Err(End::Lost),
+            () = ended => Err(match endpoint.take(framing.form(), &mut |_: &str| ()) {
+                Rest::End(close) => End::Closed(close),
+                Rest::Nothing | Rest::More => End::Lost,
+            }),
+            () = tokio::time::sleep(heartbeat.patience()) => Err(End::Lost),
         }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// Takes what has come, all of it with the same ear.
+    fn poll_receive<E: Endpoint>(&mut self, endpoint: &E, context: &mut Context<'_>) -> Poll<Turn> {
+        let Self { socket, intake, .. } = self;
+        let mut ear = E::Ear::default();
+        let turn = ready!(socket.poll_receive(context, &mut |incoming| intake.take(endpoint, &mut ear, incoming)));
+        self.heartbeat.heard();
+        self.is_due |= E::ANSWERS_AT_ONCE || !self.intake.replies.is_empty();
+        Poll::Ready(turn)
+    }
+
+    /// Sends one batch of what is due, and answers what is left of that.
+    fn send<E: Endpoint>(&mut self, endpoint: &E, context: &mut Context<'_>) -> Result<Rest, End> {
+        let Self { socket, intake, framing, .. } = self;
+        self.is_due = false;
+        output::with(*framing, &mut intake.replies, |frames| {
+            let rest = endpoint.take(framing.form(), frames);
+            let due = frames.bytes();
+            if !due.is_empty() {
+                socket.send(context, due).map_err(|_| End::Lost)?;
+            }
+            Ok(rest)
+        })
+    }
+
+    /// Asks for a sign of life when it is time to.
+    fn poll_heartbeat(&mut self, context: &Context<'_>) -> Poll<Result<(), End>> {
+        Poll::Ready(match ready!(self.heartbeat.poll(context)) {
+            Beat::End => Err(End::Closed(self.silence())),
+            Beat::Ask => {
+                frame(Opcode::Ping, &[], &mut self.intake.replies);
+                self.is_due = true;
+                Ok(())
+            }
+        })
+    }
+
+    fn silence(&self) -> Close {
+        match self.framing {
+            Framing::Raw | Framing::EngineIo => Close::new(4005, "no sign of life"),
+            Framing::SockJs => Close::new(3000, "No response from heartbeat"),
+        }
+    }
+
+    fn raise_limit(&mut self, message_bytes: usize) {
+        self.socket.raise_limit(self.framing.frame_bytes(message_bytes));
     }
 }
 
@@ -233,13 +276,5 @@ fn close_of(violation: Violation) -> Close {
         Violation::Protocol => Close::new(1002, "protocol error"),
         Violation::NotUtf8 => Close::new(1007, "text is not UTF-8"),
         Violation::TooLong => super::TOO_BIG,
-    }
-}
-
-/// The timer is moved only when that matters: it is dearer to move than to let fire once too often.
-fn push_back(mut timer: Pin<&mut Sleep>, by: Duration) {
-    let wanted = Instant::now() + by;
-    if wanted.saturating_duration_since(timer.deadline()) > Duration::from_secs(1) || timer.deadline() > wanted {
-        timer.as_mut().reset(wanted);
     }
 }

@@ -2,10 +2,13 @@
 
 mod connection;
 mod handshake;
+mod heartbeat;
 mod intake;
 mod meter;
 mod output;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use tokio::time::timeout;
 
 use connection::{Connection, End};
 pub use handshake::{is_upgrade, refusal};
+use heartbeat::Heartbeat;
 use meter::Meter;
 use socket::Socket;
 
@@ -113,6 +117,7 @@ pub fn accept<E: Endpoint>(
     let (own, elsewhere) = (tasks.clone(), !tasks.are_here());
     tasks.spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
+        let heartbeat = Heartbeat::new(settings.heartbeat, own.seconds());
         // The plain socket underneath is cheaper to drive than hyper's wrapper around it.
         match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(Parts { io, read_buf, .. }) => {
@@ -122,11 +127,11 @@ pub fn accept<E: Endpoint>(
                 let read = read_buf.to_vec();
                 // As large as headers may be: not to be kept for as long as the connection lasts.
                 drop(read_buf);
-                run(stream, read, endpoint, framing, settings).await;
+                run(stream, read, endpoint, framing, settings, heartbeat).await;
             }
             // Apart, so that the others' tasks are no larger for it.
             Err(upgraded) => {
-                Box::pin(run(TokioIo::new(upgraded), Vec::new(), endpoint, framing, settings)).await;
+                Box::pin(run(TokioIo::new(upgraded), Vec::new(), endpoint, framing, settings, heartbeat)).await;
             }
         }
     });
@@ -140,12 +145,13 @@ async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
     endpoint: E,
     framing: Framing,
     settings: Settings,
+    heartbeat: Heartbeat,
 ) {
     let message_bytes = framing.frame_bytes(settings.message_bytes);
     let at_first = if endpoint.is_admitted() { message_bytes } else { message_bytes.min(UNADMITTED_BYTES) };
     let meter = Meter::new(settings.bytes_per_second);
     let socket = Socket::new(stream, Reader::new(at_first), meter, read);
-    let mut connection = Connection::new(socket, endpoint, framing, settings);
+    let mut connection = Connection::new(socket, endpoint, framing, &settings, heartbeat);
     let end = connection.serve().await;
     let (socket, endpoint) = connection.into_parts();
     // The others learn of it now, not when the client has answered the close.

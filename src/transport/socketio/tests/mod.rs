@@ -12,7 +12,7 @@ mod rules;
 mod upgrade;
 
 use super::*;
-use crate::transport::{self, Form};
+use crate::transport::{self, Form, Rest};
 use crate::wire::socketio::Event;
 
 /// What the test holds of an application.
@@ -66,9 +66,9 @@ impl Endpoint for Held {
         *self.0.pause.lock().unwrap()
     }
 
-    fn take(&self, into: &mut Vec<Outgoing>) -> Option<End> {
+    fn take(&self, into: &mut Vec<Outgoing>) -> Rest<End> {
         into.append(&mut self.0.due.lock().unwrap());
-        *self.0.end.lock().unwrap()
+        self.0.end.lock().unwrap().map_or(Rest::Nothing, Rest::End)
     }
 
     fn ended(&self) -> bool {
@@ -146,11 +146,11 @@ async fn text(response: Response) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
-/// What a WebSocket would send now, and whether it would close.
-fn sent(socket: &SocketEnd<Held>) -> (Vec<String>, Option<Close>) {
+/// What a WebSocket would send now, and what is left then.
+fn sent(socket: &SocketEnd<Held>) -> (Vec<String>, Rest) {
     let mut texts = Vec::new();
-    let close = transport::Endpoint::take(socket, Form::Plain, &mut |text: &str| texts.push(Text::from(text)));
-    (texts.iter().map(|text| text.as_str().to_owned()).collect(), close)
+    let rest = transport::Endpoint::take(socket, Form::Plain, &mut |text: &str| texts.push(Text::from(text)));
+    (texts.iter().map(|text| text.as_str().to_owned()).collect(), rest)
 }
 
 fn receive(socket: &SocketEnd<Held>, packet: &str) {

@@ -9,7 +9,7 @@ async fn a_socket_takes_over_and_nothing_is_lost() {
     assert!(!fixture.client.begin_upgrade(), "one at a time");
     let parked = fixture.parked().await;
     receive(&socket, "2probe");
-    assert_eq!(sent(&socket), (vec!["3probe".to_owned()], None));
+    assert_eq!(sent(&socket), (vec!["3probe".to_owned()], Rest::Nothing));
     assert_eq!(parked.await.unwrap(), "6");
     // Until the client says so, polls are still answered.
     fixture.app.say("1");
@@ -30,7 +30,7 @@ async fn a_socket_takes_over_and_nothing_is_lost() {
     assert_eq!(fixture.app.heard.lock().unwrap().last().unwrap(), "y");
     fixture.app.end(End::ForGood);
     assert!(transport::Endpoint::ended(&socket));
-    assert_eq!(sent(&socket).1, Some(FOR_GOOD));
+    assert_eq!(sent(&socket).1, Rest::End(FOR_GOOD));
     drop(socket);
     assert!(fixture.app.is_let_go() && fixture.service.connections() == 0);
 }
@@ -49,7 +49,7 @@ async fn a_socket_keeps_the_heartbeat() {
     sleep(Duration::from_secs(20)).await;
     fixture.app.say("1");
     transport::Endpoint::changed(&socket).await;
-    assert_eq!(sent(&socket).1, Some(FOR_NOW));
+    assert_eq!(sent(&socket).1, Rest::End(FOR_NOW));
     assert!(fixture.app.is_let_go());
 }
 
@@ -63,7 +63,7 @@ async fn an_upgrade_that_comes_to_nothing_leaves_the_polling() {
         transport::Endpoint::changed(&socket).await;
         let limit = if packets.len() == 1 && packets[0] == "2probe" { 10 } else { 0 };
         assert_eq!(begun.elapsed().as_secs(), limit);
-        assert_eq!(sent(&socket).1, Some(FOR_NOW), "{packets:?}");
+        assert_eq!(sent(&socket).1, Rest::End(FOR_NOW), "{packets:?}");
         drop(socket);
         fixture.app.say("1");
         assert_eq!(fixture.poll().await, "9:42[\"x\",1]");
@@ -80,11 +80,11 @@ async fn an_end_during_the_upgrade_reaches_the_socket() {
     fixture.app.end(End::ForGood);
     settle().await;
     receive(&socket, "5");
-    assert_eq!(sent(&socket), (vec!["41".to_owned()], Some(FOR_GOOD)));
+    assert_eq!(sent(&socket), (vec!["41".to_owned()], Rest::End(FOR_GOOD)));
     let other = super::fixture(Version::V4).await;
     let socket = other.socket();
     other.client.receive("1");
     let begun = tokio::time::Instant::now();
     transport::Endpoint::changed(&socket).await;
-    assert_eq!((begun.elapsed(), sent(&socket).1), (Duration::from_secs(1), Some(FOR_NOW)));
+    assert_eq!((begun.elapsed(), sent(&socket).1), (Duration::from_secs(1), Rest::End(FOR_NOW)));
 }
