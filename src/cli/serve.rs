@@ -1,5 +1,6 @@
 //! `viderehab serve`: runs the server until a signal, and through upgrades.
 
+use std::hint::black_box;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -27,6 +28,9 @@ const OURSELVES: &str = "/proc/self/exe";
 
 /// How long what the runtime still does may take.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(1);
+
+/// How much memory may go back to the system and come again with each burst: as much again twice over is kept.
+const BURST_BYTES: usize = 8 * 1024 * 1024;
 
 /// The first descriptor that is handed over, as systemd has it.
 const FIRST_DESCRIPTOR: i32 = 3;
@@ -56,6 +60,7 @@ enum Outcome {
 
 async fn serve(config: Config, file: Option<&Path>) -> Outcome {
     raise_descriptor_limit();
+    keep_memory();
     let hello = hello();
     let mut signals = Signals::new();
     let app = match App::start_on(config.clone(), Inherited::from_environment()).await {
@@ -98,6 +103,13 @@ async fn stopped(stopping: impl Future<Output = ()>, signals: &mut Signals) -> O
         second = signals.stop() => tracing::warn!(signal = second, "stopping at once"),
     }
     Outcome::Exit(ExitCode::SUCCESS)
+}
+
+/// Has the C library keep what bursts take and give back: by default it returns all but 128 KiB to the system at once, and
+/// has each page anew from there for the next burst. Once a block has been given back that the system gave, it keeps twice as
+/// much as that (mallopt(3), M_MMAP_THRESHOLD); other C libraries do as they do.
+fn keep_memory() {
+    drop(black_box(Vec::<u8>::with_capacity(BURST_BYTES)));
 }
 
 /// Takes as many descriptors as the system would give: each connection needs one, and the usual limit is meant for
