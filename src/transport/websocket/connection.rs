@@ -49,6 +49,8 @@ struct Client<S> {
 
 /// What a turn leaves to be done that takes time.
 enum Event {
+    /// Much was taken, and there is probably more.
+    Much,
     /// What has come asks for more than to be taken.
     Came(Turn),
     /// What was due is not all sent, or all that was ever due.
@@ -81,13 +83,11 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     async fn run(&mut self) -> Result<Infallible, End> {
         loop {
             match self.event().await? {
-                Event::Came(turn) => {
-                    self.came(turn).await?;
-                    if self.client.is_due {
-                        self.send_due().await?;
-                    }
-                }
-                Event::Sent(rest) => self.send_rest(rest).await?,
+                // The others of this thread hear what was said before there is more.
+                Event::Much => yield_now().await,
+                // What is rare is kept apart, so that no connection takes memory for it that is idle.
+                Event::Came(turn) => Box::pin(self.came(turn)).await?,
+                Event::Sent(rest) => Box::pin(self.send_rest(rest)).await?,
             }
         }
     }
@@ -104,10 +104,11 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
                 client.is_due |= is_told;
                 // What has come is taken also when something is due, before that is sent: a busy room must not keep a client
                 // from being heard, and answers share a write.
+                let mut is_much = false;
                 if !has_all_come {
                     match client.poll_receive(endpoint, context) {
                         Poll::Pending => has_all_come = true,
-                        Poll::Ready(Turn::Taken { is_full: false }) => {}
+                        Poll::Ready(Turn::Taken { is_full }) => is_much = is_full,
                         Poll::Ready(turn) => return Poll::Ready(Ok(Event::Came(turn))),
                     }
                 }
@@ -117,6 +118,9 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
                     if rest != Rest::Nothing || !client.socket.is_clear() {
                         return Poll::Ready(Ok(Event::Sent(rest)));
                     }
+                }
+                if is_much {
+                    return Poll::Ready(Ok(Event::Much));
                 }
                 if is_told || !has_all_come {
                     // What has come may have changed what there is to wait for.
@@ -131,13 +135,11 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
 
     async fn came(&mut self, turn: Turn) -> Result<(), End> {
         match turn {
-            // The others of this thread hear what was said before there is more.
-            Turn::Taken { .. } => yield_now().await,
-            Turn::Lost => return Err(End::Lost),
-            Turn::Broken(violation) => return Err(self.broken(close_of(violation))),
-            Turn::Stopped => self.stopped().await?,
+            Turn::Taken { .. } => Ok(()),
+            Turn::Lost => Err(End::Lost),
+            Turn::Broken(violation) => Err(self.broken(close_of(violation))),
+            Turn::Stopped => self.stopped().await,
         }
-        Ok(())
     }
 
     async fn stopped(&mut self) -> Result<(), End> {

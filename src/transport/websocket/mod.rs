@@ -118,20 +118,19 @@ pub fn accept<E: Endpoint>(
     tasks.spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
         let heartbeat = Heartbeat::new(settings.heartbeat, own.seconds());
+        // Each connection is a task of its own, which takes no memory for what was before.
         // The plain socket underneath is cheaper to drive than hyper's wrapper around it.
         match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(Parts { io, read_buf, .. }) => {
                 let stream = io.into_inner();
                 let stream = if elsewhere { own.adopt(stream) } else { Ok(stream) };
                 let Ok(stream) = stream else { return };
-                let read = read_buf.to_vec();
                 // As large as headers may be: not to be kept for as long as the connection lasts.
-                drop(read_buf);
-                run(stream, read, endpoint, framing, settings, heartbeat).await;
+                let read = read_buf.to_vec();
+                own.spawn(run(stream, read, endpoint, framing, &settings, heartbeat));
             }
-            // Apart, so that the others' tasks are no larger for it.
             Err(upgraded) => {
-                Box::pin(run(TokioIo::new(upgraded), Vec::new(), endpoint, framing, settings, heartbeat)).await;
+                own.spawn(run(TokioIo::new(upgraded), Vec::new(), endpoint, framing, &settings, heartbeat));
             }
         }
     });
@@ -139,32 +138,35 @@ pub fn accept<E: Endpoint>(
 }
 
 /// Serves a connection that has been upgraded; `read` is what came after the request's headers.
-async fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin>(
+fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Send + Unpin>(
     stream: S,
     read: Vec<u8>,
     endpoint: E,
     framing: Framing,
-    settings: Settings,
+    settings: &Settings,
     heartbeat: Heartbeat,
-) {
+) -> impl Future<Output = ()> + Send + use<E, S> {
     let message_bytes = framing.frame_bytes(settings.message_bytes);
     let at_first = if endpoint.is_admitted() { message_bytes } else { message_bytes.min(UNADMITTED_BYTES) };
     let meter = Meter::new(settings.bytes_per_second);
     let socket = Socket::new(stream, Reader::new(at_first), meter, read);
-    let mut connection = Connection::new(socket, endpoint, framing, &settings, heartbeat);
-    let end = connection.serve().await;
-    let (socket, endpoint) = connection.into_parts();
-    // The others learn of it now, not when the client has answered the close.
-    drop(endpoint);
-    let last_words = match end {
-        End::Lost => return,
-        End::Closed(close) => framing.goodbye(close),
-        End::Answered(payload) => {
-            let mut frame = Vec::new();
-            wire::frame(Opcode::Close, &payload, &mut frame);
-            frame
-        }
-    };
-    // A client that is gone, or does not read, is not told.
-    let _ = timeout(CLOSE_TIME, socket.say_goodbye(&last_words)).await;
+    let mut connection = Connection::new(socket, endpoint, framing, settings, heartbeat);
+    // Made before it is polled first, so that there is one of each: a function's arguments stay beside what becomes of them.
+    async move {
+        let end = connection.serve().await;
+        let (socket, endpoint) = connection.into_parts();
+        // The others learn of it now, not when the client has answered the close.
+        drop(endpoint);
+        let last_words = match end {
+            End::Lost => return,
+            End::Closed(close) => framing.goodbye(close),
+            End::Answered(payload) => {
+                let mut frame = Vec::new();
+                wire::frame(Opcode::Close, &payload, &mut frame);
+                frame
+            }
+        };
+        // A client that is gone, or does not read, is not told. Apart, as what no connection needs that lives.
+        let _ = Box::pin(timeout(CLOSE_TIME, socket.say_goodbye(&last_words))).await;
+    }
 }

@@ -69,7 +69,7 @@ fn connect(app: &Arc<App>) -> DuplexStream {
     let (client, server) = duplex(1 << 16);
     let settings = Settings { message_bytes: 1 << 16, bytes_per_second: 0, heartbeat: HEARTBEAT };
     let heartbeat = Heartbeat::new(HEARTBEAT, Tasks::here().seconds());
-    tokio::spawn(run(server, Vec::new(), Behind(app.clone()), Framing::Raw, settings, heartbeat));
+    tokio::spawn(run(server, Vec::new(), Behind(app.clone()), Framing::Raw, &settings, heartbeat));
     client
 }
 
