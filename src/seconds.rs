@@ -59,9 +59,13 @@ impl Seconds {
         let mut waiting = self.waiting();
         waiting.is_passing = !waiting.wakers.is_empty();
         let passed = self.passed.fetch_add(1, Ordering::AcqRel) + 1;
-        let later = waiting.wakers.split_off(&(passed + 1, 0));
-        let due = std::mem::replace(&mut waiting.wakers, later);
-        waiting.is_passing.then(|| due.into_values().collect())
+        let mut due = Vec::new();
+        while let Some(first) = waiting.wakers.first_entry()
+            && first.key().0 <= passed
+        {
+            due.push(first.remove());
+        }
+        waiting.is_passing.then_some(due)
     }
 }
 
