@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -14,11 +13,11 @@ const SECOND: Duration = Duration::from_secs(1);
 /// So many are woken at once, then what has come meanwhile has its turn: thousands may have come in the same second.
 const WAKES_AT_ONCE: usize = 64;
 
-/// The seconds of a runtime, which pass as long as anybody waits.
+/// The seconds of a runtime, on which all are polled who wait for them. They pass as long as anybody does.
+#[derive(Default)]
 pub struct Seconds {
     passed: AtomicU64,
     waiting: Mutex<Waiting>,
-    home: Handle,
 }
 
 #[derive(Default)]
@@ -30,11 +29,6 @@ struct Waiting {
 }
 
 impl Seconds {
-    /// Those of this runtime.
-    pub fn of(home: Handle) -> Arc<Self> {
-        Arc::new(Self { passed: AtomicU64::new(0), waiting: Mutex::default(), home })
-    }
-
     fn passed(&self) -> u64 {
         self.passed.load(Ordering::Acquire)
     }
@@ -119,7 +113,7 @@ impl Alarm {
         self.place = Some(place);
         if !waiting.is_passing {
             waiting.is_passing = true;
-            self.seconds.home.spawn(self.seconds.clone().pass());
+            tokio::spawn(self.seconds.clone().pass());
         }
         Poll::Pending
     }
@@ -145,13 +139,9 @@ mod tests {
         poll_fn(|context| alarm.poll(context)).await;
     }
 
-    fn here() -> Arc<Seconds> {
-        Seconds::of(Handle::current())
-    }
-
     #[tokio::test(start_paused = true)]
     async fn an_alarm_rings_within_a_second_of_its_time_and_not_before() {
-        let seconds = here();
+        let seconds = Arc::<Seconds>::default();
         for millis in [1, 1_000, 1_001, 25_000] {
             let (mut alarm, begin) = (Alarm::new(seconds.clone()), Instant::now());
             let after = Duration::from_millis(millis);
@@ -166,7 +156,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_is_set_anew_rings_by_its_new_time() {
-        let mut alarm = Alarm::new(here());
+        let mut alarm = Alarm::new(Arc::default());
         for (at_first, then) in [(5, 60), (60, 5)] {
             alarm.set(Duration::from_secs(at_first));
             let early = tokio::time::timeout(Duration::from_secs(3), ring(&mut alarm)).await;
@@ -182,7 +172,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn seconds_pass_only_while_somebody_waits() {
-        let seconds = here();
+        let seconds = Arc::<Seconds>::default();
         let mut alarms: Vec<Alarm> = (0..1_000).map(|_| Alarm::new(seconds.clone())).collect();
         for alarm in &mut alarms {
             alarm.set(Duration::from_secs(10));

@@ -30,7 +30,7 @@ struct Home {
 
 impl Home {
     fn of(handle: Handle) -> Self {
-        Self { seconds: Seconds::of(handle.clone()), handle }
+        Self { handle, seconds: Arc::default() }
     }
 }
 

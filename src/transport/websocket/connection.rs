@@ -181,9 +181,13 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     }
 
     async fn send_due(&mut self) -> Result<(), End> {
-        let Self { endpoint, client, .. } = self;
-        let rest = poll_fn(|context| Poll::Ready(client.send(endpoint, context))).await?;
+        let rest = self.send_batch().await?;
         self.send_rest(rest).await
+    }
+
+    async fn send_batch(&mut self) -> Result<Rest, End> {
+        let Self { endpoint, client, .. } = self;
+        poll_fn(|context| Poll::Ready(client.send(endpoint, context))).await
     }
 
     /// Sends all that is still due after a batch, by as few writes as it takes.
@@ -198,8 +202,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
                 Rest::More => yield_now().await,
                 Rest::End(close) => return Err(End::Closed(close)),
             }
-            let Self { endpoint, client, .. } = self;
-            rest = poll_fn(|context| Poll::Ready(client.send(endpoint, context))).await?;
+            rest = self.send_batch().await?;
         }
     }
 
