@@ -1,6 +1,7 @@
 //! Seconds that many wait for together: to look how late it is is to read a number, and who waits has no timer of its own.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -67,7 +68,7 @@ impl Seconds {
 pub struct Alarm {
     seconds: Arc<Seconds>,
     /// The second that it is set to; `None`: none.
-    due: Option<u64>,
+    due: Option<NonZeroU64>,
     /// Where it stands among those who wait, until that second.
     place: Option<(u64, u64)>,
 }
@@ -81,13 +82,13 @@ impl Alarm {
     /// Sets it anew: to when so much time is over, or up to a second more. Zero: to no time.
     pub fn set(&mut self, after: Duration) {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        self.due = (seconds > 0).then(|| self.seconds.passed() + seconds + 1);
+        self.due = if seconds > 0 { NonZeroU64::new(self.seconds.passed() + seconds + 1) } else { None };
     }
 
     /// Ready when it is time, until it is set anew. Always for the same task: whoever is set to a later time than before stays
     /// where it waits, and finds there that it is too early.
     pub fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
-        let Some(due) = self.due else { return Poll::Pending };
+        let Some(due) = self.due.map(NonZeroU64::get) else { return Poll::Pending };
         let passed = self.seconds.passed();
         if passed >= due {
             return Poll::Ready(());

@@ -105,6 +105,14 @@ impl Connection {
         self.quota.spend(bytes, &self.session.shared.metrics)
     }
 
+    /// Completes when something has changed, or this time is over: then the connection is, too.
+    async fn changed_in_time(&self, until: tokio::time::Instant) {
+        tokio::select! {
+            () = self.line.changed() => {}
+            () = tokio::time::sleep_until(until) => self.expire(),
+        }
+    }
+
     fn expire(&self) {
         let mut state = self.session.state();
         if !state.rooms.is_admitted(self.peer()) {
@@ -213,12 +221,10 @@ impl Endpoint for Connection {
     }
 
     async fn changed(&self) {
-        let Some(until) = self.keyless_until.filter(|_| !self.quota.is_admitted()) else {
-            return self.line.changed().await;
-        };
-        tokio::select! {
-            () = self.line.changed() => {}
-            () = tokio::time::sleep_until(until) => self.expire(),
+        match self.keyless_until.filter(|_| !self.quota.is_admitted()) {
+            None => self.line.changed().await,
+            // Apart, so that no connection takes memory for it that has a key.
+            Some(until) => Box::pin(self.changed_in_time(until)).await,
         }
     }
 }

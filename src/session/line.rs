@@ -88,20 +88,21 @@ impl Line {
     }
 
     /// Completes when it has been told that there is something new, since it last did. One waiter at a time.
-    pub async fn changed(&self) {
-        // Looked at first: mostly it has not, and to take it is dear.
-        let is_told = || {
-            self.news.load(Ordering::Acquire) & TOLD != 0 && self.news.fetch_and(!TOLD, Ordering::AcqRel) & TOLD != 0
-        };
+    pub fn changed(&self) -> impl Future<Output = ()> {
         poll_fn(|context| {
             // In a busy room there mostly is something, and then nobody has to be registered.
-            if is_told() {
+            if self.is_told() {
                 return Poll::Ready(());
             }
             self.waiter.register(context.waker());
-            if is_told() { Poll::Ready(()) } else { Poll::Pending }
+            if self.is_told() { Poll::Ready(()) } else { Poll::Pending }
         })
-        .await;
+    }
+
+    /// Whether it has been told, and has not heard it yet, which it then has.
+    fn is_told(&self) -> bool {
+        // Looked at first: mostly it has not, and to take it is dear.
+        self.news.load(Ordering::Acquire) & TOLD != 0 && self.news.fetch_and(!TOLD, Ordering::AcqRel) & TOLD != 0
     }
 
     /// Whether there is a reason to look, which there then is no longer.

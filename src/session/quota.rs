@@ -20,7 +20,7 @@ pub struct Quota {
     session: Arc<Mutex<Pace>>,
     place: Place,
     is_admitted: AtomicBool,
-    keyless: Mutex<Option<keyless::Place>>,
+    keyless: Mutex<Option<Box<keyless::Place>>>,
 }
 
 impl Quota {
@@ -33,7 +33,7 @@ impl Quota {
             session,
             place,
             is_admitted: AtomicBool::new(keyless.is_none()),
-            keyless: Mutex::new(keyless),
+            keyless: Mutex::new(keyless.map(Box::new)),
         }
     }
 

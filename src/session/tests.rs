@@ -115,6 +115,16 @@ impl Member {
     }
 }
 
+/// Most of what an idle connection takes, and of what each packet has to touch.
+#[tokio::test]
+async fn a_connection_takes_little() {
+    let shared = shared();
+    let [session, _] = neighbours(&shared);
+    let connection = connection(&session);
+    let bytes = [size_of_val(&connection), size_of_val(&connection.changed())];
+    assert!(bytes[0] <= 208 && bytes[1] <= 32, "{bytes:?}");
+}
+
 /// Whoever is told at once is told again of what comes in the same turn, and writes to its client while there is more to read.
 #[tokio::test]
 async fn the_others_are_told_at_the_end_of_the_turn() {

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -33,7 +33,6 @@ pub(super) enum End {
 pub(super) struct Connection<E, S> {
     endpoint: E,
     client: Client<S>,
-    message_bytes: usize,
 }
 
 /// The end of a connection that the client is at.
@@ -41,7 +40,6 @@ struct Client<S> {
     /// Between two turns it holds nothing back of what was sent.
     socket: Socket<S>,
     intake: Intake,
-    framing: Framing,
     heartbeat: Heartbeat,
     /// Whether there may be something to send.
     is_due: bool,
@@ -51,8 +49,8 @@ struct Client<S> {
 enum Event {
     /// Much was taken, and there is probably more.
     Much,
-    /// What has come asks for more than to be taken.
-    Came(Turn),
+    /// Whoever takes what comes wants no more for now.
+    Stopped,
     /// What was due is not all sent, or all that was ever due.
     Sent(Rest),
 }
@@ -65,9 +63,8 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         settings: &Settings,
         heartbeat: Heartbeat,
     ) -> Self {
-        let message_bytes = settings.message_bytes;
-        let intake = Intake::new(framing, message_bytes, endpoint.is_admitted());
-        Self { endpoint, client: Client { socket, intake, framing, heartbeat, is_due: true }, message_bytes }
+        let intake = Intake::new(framing, settings.message_bytes, endpoint.is_admitted());
+        Self { endpoint, client: Client { socket, intake, heartbeat, is_due: true } }
     }
 
     pub(super) fn into_parts(self) -> (Socket<S>, E) {
@@ -75,70 +72,23 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     }
 
     /// Runs until the connection ends.
-    pub(super) async fn serve(&mut self) -> End {
-        let Err(end) = self.run().await;
-        end
-    }
-
-    async fn run(&mut self) -> Result<Infallible, End> {
+    ///
+    /// # Errors
+    /// How it did.
+    pub(super) async fn run(&mut self) -> Result<Infallible, End> {
         loop {
-            match self.event().await? {
+            let event = {
+                let Self { endpoint, client } = self;
+                let mut changed = pin!(endpoint.changed());
+                poll_fn(|context| client.poll_event(endpoint, changed.as_mut(), E::changed, context)).await?
+            };
+            match event {
                 // The others of this thread hear what was said before there is more.
                 Event::Much => yield_now().await,
                 // What is rare is kept apart, so that no connection takes memory for it that is idle.
-                Event::Came(turn) => Box::pin(self.came(turn)).await?,
+                Event::Stopped => Box::pin(self.stopped()).await?,
                 Event::Sent(rest) => Box::pin(self.send_rest(rest)).await?,
             }
-        }
-    }
-
-    /// Has turns for as long as they take no time: takes what comes, and sends what is due.
-    async fn event(&mut self) -> Result<Event, End> {
-        let Self { endpoint, client, .. } = self;
-        let endpoint = &*endpoint;
-        let mut changed = pin!(endpoint.changed());
-        poll_fn(|context| {
-            let mut has_all_come = false;
-            loop {
-                let is_told = changed.as_mut().poll(context).is_ready();
-                client.is_due |= is_told;
-                // What has come is taken also when something is due, before that is sent: a busy room must not keep a client
-                // from being heard, and answers share a write.
-                let mut is_much = false;
-                if !has_all_come {
-                    match client.poll_receive(endpoint, context) {
-                        Poll::Pending => has_all_come = true,
-                        Poll::Ready(Turn::Taken { is_full }) => is_much = is_full,
-                        Poll::Ready(turn) => return Poll::Ready(Ok(Event::Came(turn))),
-                    }
-                }
-                // What is due after what came is sent with what the others of its room say in the same turn.
-                if client.is_due {
-                    let rest = client.send(endpoint, context)?;
-                    if rest != Rest::Nothing || !client.socket.is_clear() {
-                        return Poll::Ready(Ok(Event::Sent(rest)));
-                    }
-                }
-                if is_much {
-                    return Poll::Ready(Ok(Event::Much));
-                }
-                if is_told || !has_all_come {
-                    // What has come may have changed what there is to wait for.
-                    changed.set(endpoint.changed());
-                } else {
-                    ready!(client.poll_heartbeat(context))?;
-                }
-            }
-        })
-        .await
-    }
-
-    async fn came(&mut self, turn: Turn) -> Result<(), End> {
-        match turn {
-            Turn::Taken { .. } => Ok(()),
-            Turn::Lost => Err(End::Lost),
-            Turn::Broken(violation) => Err(self.broken(close_of(violation))),
-            Turn::Stopped => self.stopped().await,
         }
     }
 
@@ -152,11 +102,11 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
                 }
                 self.pause(pause).await?;
             }
-            Stop::End(close) => return Err(self.broken(close)),
+            Stop::End(close) => return Err(broken(&self.endpoint, close)),
             Stop::Answer(payload) => return Err(End::Answered(payload)),
         }
         if self.endpoint.is_admitted() {
-            self.client.raise_limit(self.message_bytes);
+            self.client.raise_limit();
         }
         Ok(())
     }
@@ -175,18 +125,13 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         Ok(())
     }
 
-    fn broken(&self, close: Close) -> End {
-        self.endpoint.violation();
-        End::Closed(close)
-    }
-
     async fn send_due(&mut self) -> Result<(), End> {
         let rest = self.send_batch().await?;
         self.send_rest(rest).await
     }
 
     async fn send_batch(&mut self) -> Result<Rest, End> {
-        let Self { endpoint, client, .. } = self;
+        let Self { endpoint, client } = self;
         poll_fn(|context| Poll::Ready(client.send(endpoint, context))).await
     }
 
@@ -209,7 +154,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
     /// A write to a client that does not read is given up when the server ends the connection, or when the time of a
     /// sign of life is over.
     async fn flush(&mut self) -> Result<(), End> {
-        let Self { endpoint, client: Client { socket, framing, heartbeat, .. }, .. } = self;
+        let Self { endpoint, client: Client { socket, intake, heartbeat, .. } } = self;
         let ended = async {
             while !endpoint.ended() {
                 endpoint.changed().await;
@@ -218,7 +163,7 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         tokio::select! {
             biased;
             flushed = poll_fn(|context| socket.poll_flush(context)) => flushed.map_err(|_| End::Lost),
-            () = ended => Err(match endpoint.take(framing.form(), &mut |_: &str| ()) {
+            () = ended => Err(match endpoint.take(intake.framing.form(), &mut |_: &str| ()) {
                 Rest::End(close) => End::Closed(close),
                 Rest::Nothing | Rest::More => End::Lost,
             }),
@@ -228,6 +173,52 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// Has turns for as long as they take no time: takes what comes, and sends what is due. `changed`: what the endpoint
+    /// tells by that there is something new, had anew whenever it has told.
+    fn poll_event<'a, E: Endpoint, C: Future<Output = ()>>(
+        &mut self,
+        endpoint: &'a E,
+        mut changed: Pin<&mut C>,
+        change: impl Fn(&'a E) -> C,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Event, End>> {
+        let mut has_all_come = false;
+        loop {
+            let is_told = changed.as_mut().poll(context).is_ready();
+            self.is_due |= is_told;
+            // What has come is taken also when something is due, before that is sent: a busy room must not keep a client
+            // from being heard, and answers share a write.
+            let mut is_much = false;
+            if !has_all_come {
+                match self.poll_receive(endpoint, context) {
+                    Poll::Pending => has_all_come = true,
+                    Poll::Ready(Turn::Taken { is_full }) => is_much = is_full,
+                    Poll::Ready(Turn::Stopped) => return Poll::Ready(Ok(Event::Stopped)),
+                    Poll::Ready(Turn::Broken(violation)) => {
+                        return Poll::Ready(Err(broken(endpoint, close_of(violation))));
+                    }
+                    Poll::Ready(Turn::Lost) => return Poll::Ready(Err(End::Lost)),
+                }
+            }
+            // What is due after what came is sent with what the others of its room say in the same turn.
+            if self.is_due {
+                let rest = self.send(endpoint, context)?;
+                if rest != Rest::Nothing || !self.socket.is_clear() {
+                    return Poll::Ready(Ok(Event::Sent(rest)));
+                }
+            }
+            if is_much {
+                return Poll::Ready(Ok(Event::Much));
+            }
+            if is_told || !has_all_come {
+                // What has come may have changed what there is to wait for.
+                changed.set(change(endpoint));
+            } else {
+                ready!(self.poll_heartbeat(context))?;
+            }
+        }
+    }
+
     /// Takes what has come, all of it with the same ear.
     fn poll_receive<E: Endpoint>(&mut self, endpoint: &E, context: &mut Context<'_>) -> Poll<Turn> {
         let Self { socket, intake, .. } = self;
@@ -240,9 +231,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Sends one batch of what is due, and answers what is left of that.
     fn send<E: Endpoint>(&mut self, endpoint: &E, context: &mut Context<'_>) -> Result<Rest, End> {
-        let Self { socket, intake, framing, .. } = self;
+        let Self { socket, intake: Intake { replies, framing, .. }, .. } = self;
         self.is_due = false;
-        output::with(*framing, &mut intake.replies, |frames| {
+        output::with(*framing, replies, |frames| {
             let rest = endpoint.take(framing.form(), frames);
             let due = frames.bytes();
             if !due.is_empty() {
@@ -265,15 +256,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     fn silence(&self) -> Close {
-        match self.framing {
+        match self.intake.framing {
             Framing::Raw | Framing::EngineIo => Close::new(4005, "no sign of life"),
             Framing::SockJs => Close::new(3000, "No response from heartbeat"),
         }
     }
 
-    fn raise_limit(&mut self, message_bytes: usize) {
-        self.socket.raise_limit(self.framing.frame_bytes(message_bytes));
+    /// It is admitted: its messages may be as long as any.
+    fn raise_limit(&mut self) {
+        let Intake { framing, message_bytes, .. } = self.intake;
+        self.socket.raise_limit(framing.frame_bytes(message_bytes));
     }
+}
+
+/// The client has broken the rules.
+fn broken(endpoint: &impl Endpoint, close: Close) -> End {
+    endpoint.violation();
+    End::Closed(close)
 }
 
 fn close_of(violation: Violation) -> Close {

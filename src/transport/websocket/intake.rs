@@ -15,10 +15,11 @@ const GOODBYES: [u16; 2] = [1000, 1001];
 pub(super) struct Intake {
     /// Frames that are due to the client before all else.
     pub(super) replies: Vec<u8>,
-    framing: Framing,
-    message_bytes: usize,
+    pub(super) framing: Framing,
+    pub(super) message_bytes: usize,
     is_admitted: bool,
-    stop: Option<Stop>,
+    /// Apart, since there is seldom one.
+    stop: Option<Box<Stop>>,
 }
 
 /// Why no more is taken for now.
@@ -73,8 +74,8 @@ impl Intake {
         self.is_admitted |= is_news;
         self.stop = match taken {
             Ok(pause) if pause.is_zero() && !is_news => return true,
-            Ok(pause) => Some(Stop::Pause(pause)),
-            Err(stop) => Some(stop),
+            Ok(pause) => Some(Box::new(Stop::Pause(pause))),
+            Err(stop) => Some(Box::new(stop)),
         };
         false
     }
@@ -96,6 +97,6 @@ impl Intake {
 
     /// Why the last frame was the last for now.
     pub(super) fn stopped(&mut self) -> Stop {
-        self.stop.take().unwrap_or(Stop::Pause(Duration::ZERO))
+        self.stop.take().map_or(Stop::Pause(Duration::ZERO), |stop| *stop)
     }
 }

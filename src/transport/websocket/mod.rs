@@ -153,7 +153,7 @@ fn run<E: Endpoint, S: AsyncRead + AsyncWrite + Send + Unpin>(
     let mut connection = Connection::new(socket, endpoint, framing, settings, heartbeat);
     // Made before it is polled first, so that there is one of each: a function's arguments stay beside what becomes of them.
     async move {
-        let end = connection.serve().await;
+        let Err(end) = connection.run().await;
         let (socket, endpoint) = connection.into_parts();
         // The others learn of it now, not when the client has answered the close.
         drop(endpoint);

@@ -27,10 +27,17 @@ pub(super) struct Socket<S> {
     kept: Vec<u8>,
     /// Whether there may be a whole frame in it.
     is_more_kept: bool,
-    unsent: Vec<u8>,
-    sent: usize,
+    /// Apart, since most clients read what they are sent.
+    unsent: Option<Box<Unsent>>,
     /// Whether the stream itself may hold back what it was given, as TLS does.
     is_unflushed: bool,
+}
+
+/// What did not go at once.
+#[derive(Default)]
+struct Unsent {
+    bytes: Vec<u8>,
+    sent: usize,
 }
 
 /// What a look at the socket has brought.
@@ -50,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// `kept`: what has been read already.
     pub(super) fn new(stream: S, reader: Reader, meter: Meter, kept: Vec<u8>) -> Self {
         let is_more_kept = !kept.is_empty();
-        Self { stream, reader, meter, kept, is_more_kept, unsent: Vec::new(), sent: 0, is_unflushed: false }
+        Self { stream, reader, meter, kept, is_more_kept, unsent: None, is_unflushed: false }
     }
 
     /// Messages may be as long as this from now on.
@@ -104,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// The connection is lost.
     pub(super) fn send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
-        while self.unsent.is_empty() && !rest.is_empty() {
+        while self.unsent.is_none() && !rest.is_empty() {
             match Pin::new(&mut self.stream).poll_write(context, rest) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(count)) => rest = &rest[count..],
@@ -112,12 +119,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 Poll::Pending => break,
             }
         }
-        self.unsent.extend_from_slice(rest);
-        self.is_unflushed = true;
+        self.keep_unsent(rest);
         match self.poll_flush(context) {
             Poll::Ready(flushed) => flushed,
             Poll::Pending => Ok(()),
         }
+    }
+
+    fn keep_unsent(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.unsent.get_or_insert_default().bytes.extend_from_slice(bytes);
+        }
+        self.is_unflushed = true;
     }
 
     /// Whether nothing is left to be written.
@@ -127,13 +140,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Ready when all is written.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.sent < self.unsent.len() {
-            match ready!(Pin::new(&mut self.stream).poll_write(context, &self.unsent[self.sent..]))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.sent += count,
+        if let Some(unsent) = &mut self.unsent {
+            while unsent.sent < unsent.bytes.len() {
+                match ready!(Pin::new(&mut self.stream).poll_write(context, &unsent.bytes[unsent.sent..]))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    count => unsent.sent += count,
+                }
             }
+            self.unsent = None;
         }
-        (self.unsent, self.sent) = (Vec::new(), 0);
         if self.is_unflushed {
             ready!(Pin::new(&mut self.stream).poll_flush(context))?;
             self.is_unflushed = false;
@@ -144,8 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Sends the last that is sent, then reads on and throws away what comes, until the client closes: a socket that is
     /// dropped with bytes unread takes the close frame with it.
     pub(super) async fn say_goodbye(mut self, last_words: &[u8]) -> io::Result<()> {
-        self.unsent.extend_from_slice(last_words);
-        self.is_unflushed = true;
+        self.keep_unsent(last_words);
         poll_fn(|context| self.poll_flush(context)).await?;
         self.stream.shutdown().await?;
         poll_fn(|context| self.poll_discard(context)).await

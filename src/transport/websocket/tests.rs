@@ -85,6 +85,19 @@ async fn expect(client: &mut DuplexStream, frame: &[u8]) {
     assert_eq!(came, frame);
 }
 
+/// Most of what an idle connection takes, and of what each packet has to touch.
+#[tokio::test]
+async fn a_connection_takes_little_beside_what_is_its_endpoints() {
+    let behind = Behind(Arc::default());
+    let of_endpoint = size_of_val(&behind) + size_of_val(&behind.changed());
+    let settings = Settings { message_bytes: 1 << 16, bytes_per_second: 0, heartbeat: HEARTBEAT };
+    let heartbeat = Heartbeat::new(HEARTBEAT, Tasks::here().seconds());
+    let (_, server) = duplex(1);
+    let connection = run(server, Vec::new(), behind, Framing::Raw, &settings, heartbeat);
+    let bytes = size_of_val(&connection) - of_endpoint;
+    assert!(bytes <= 320, "{bytes}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_others_have_their_turn_between_two_batches() {
     let app = Arc::new(App::default());

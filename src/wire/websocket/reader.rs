@@ -44,6 +44,13 @@ pub enum Violation {
 #[derive(Debug)]
 pub struct Reader {
     limit: usize,
+    /// Apart, since most have nothing begun most of the time.
+    begun: Option<Box<Begun>>,
+}
+
+/// What has come of a message, or is known of a frame, that is not whole.
+#[derive(Debug, Default)]
+struct Begun {
     /// What is being put together, if anything is, and whether it is text.
     message: Vec<u8>,
     is_text: Option<bool>,
@@ -65,7 +72,7 @@ struct Header {
 impl Reader {
     /// For messages of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, message: Vec::new(), is_text: None, checked: 0, checked_ahead: 0 }
+        Self { limit, begun: None }
     }
 
     /// Messages are of at most `limit` bytes from now on: as many as before, or more.
@@ -80,17 +87,20 @@ impl Reader {
     /// # Errors
     /// See [`Violation`].
     pub fn read<'a>(&'a mut self, input: &'a mut [u8]) -> Result<Option<(Incoming<'a>, usize)>, Violation> {
-        if self.is_text.is_none() && self.message.capacity() > 0 {
-            // The message that was handed over the last time.
-            self.message = Vec::new();
+        if self.begun.as_ref().is_some_and(|begun| begun.is_over()) {
+            // With the message that was handed over the last time.
+            self.begun = None;
         }
         let Some(header) = self.header(input)? else { return Ok(None) };
         let length = header.length + header.payload;
         if input.len() < length {
-            self.check_ahead(&header, &input[header.length..])?;
+            let begun = self.begun.get_or_insert_default();
+            begun.check_ahead(&header, &input[header.length..])?;
             return Ok(None);
         }
-        self.checked_ahead = 0;
+        if let Some(begun) = &mut self.begun {
+            begun.checked_ahead = 0;
+        }
         let payload = &mut input[header.length..length];
         unmask(payload, header.key);
         let incoming =
@@ -104,9 +114,10 @@ impl Reader {
             return Err(Violation::Protocol);
         }
         let (is_final, opcode) = (first & FIN != 0, Opcode::of(first & 0x0f).ok_or(Violation::Protocol)?);
+        let message = self.begun.as_ref().filter(|begun| begun.is_text.is_some());
         let is_expected = match opcode {
-            Opcode::Continuation => self.is_text.is_some(),
-            Opcode::Text | Opcode::Binary => self.is_text.is_none(),
+            Opcode::Continuation => message.is_some(),
+            Opcode::Text | Opcode::Binary => message.is_none(),
             Opcode::Close | Opcode::Ping | Opcode::Pong => is_final,
         };
         let [second, rest @ ..] = rest else { return if is_expected { Ok(None) } else { Err(Violation::Protocol) } };
@@ -125,27 +136,40 @@ impl Reader {
             },
             _ => (short as u64, rest),
         };
-        let payload = usize::try_from(payload).ok().filter(|length| *length <= self.limit - self.message.len());
+        let left = self.limit - message.map_or(0, |begun| begun.message.len());
+        let payload = usize::try_from(payload).ok().filter(|length| *length <= left);
         let payload = payload.or_else(|| opcode.is_control().then_some(short)).ok_or(Violation::TooLong)?;
         let Some((key, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
         Ok(Some(Header { is_final, opcode, key: *key, length: input.len() - rest.len(), payload }))
     }
 
     fn data<'a>(&'a mut self, header: &Header, payload: &'a [u8]) -> Result<Incoming<'a>, Violation> {
-        let is_text = self.is_text.unwrap_or(header.opcode == Opcode::Text);
         if header.is_final && header.opcode != Opcode::Continuation {
-            return whole(is_text, payload);
+            return whole(header.opcode == Opcode::Text, payload);
         }
-        self.message.extend_from_slice(payload);
+        let begun = self.begun.get_or_insert_default();
+        let is_text = begun.is_text_of(header);
+        begun.message.extend_from_slice(payload);
         if is_text {
-            self.check(header.is_final)?;
+            begun.check(header.is_final)?;
         }
         if !header.is_final {
-            self.is_text = Some(is_text);
+            begun.is_text = Some(is_text);
             return Ok(Incoming::Fragment(payload.len()));
         }
-        (self.is_text, self.checked) = (None, 0);
-        whole(is_text, &self.message)
+        (begun.is_text, begun.checked) = (None, 0);
+        whole(is_text, &begun.message)
+    }
+}
+
+impl Begun {
+    fn is_over(&self) -> bool {
+        self.is_text.is_none() && self.checked_ahead == 0
+    }
+
+    /// Whether a frame of data is of a text.
+    fn is_text_of(&self, header: &Header) -> bool {
+        self.is_text.unwrap_or(header.opcode == Opcode::Text)
     }
 
     /// Whether what there is of a text can be UTF-8; a character may be cut at its end, unless it is the last.
@@ -156,7 +180,7 @@ impl Reader {
 
     /// Likewise, with so much of the next frame's payload, which stays masked.
     fn check_ahead(&mut self, header: &Header, payload: &[u8]) -> Result<(), Violation> {
-        if header.opcode.is_control() || !self.is_text.unwrap_or(header.opcode == Opcode::Text) {
+        if header.opcode.is_control() || !self.is_text_of(header) {
             return Ok(());
         }
         // A character that the frames before this one have begun.
