@@ -222,8 +222,10 @@ impl Log {
         if self.entries.is_empty() {
             self.begin = self.end_place();
             self.texts = String::new();
-            if self.entries.capacity() > 64 {
-                self.entries = VecDeque::new();
+            match self.entries.capacity() > 64 {
+                true => self.entries = VecDeque::new(),
+                // The next ones stand where these stood, which the processor still has at hand.
+                false => self.entries.clear(),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A room: who is in it, and what was said there.
 
+use smallvec::SmallVec;
+
 use super::PeerId;
 use super::log::Log;
 use crate::wire::videre::RoomKey;
@@ -7,20 +9,23 @@ use crate::wire::videre::RoomKey;
 /// A room's place in its session, which another room may have once it is empty.
 pub(super) type RoomIndex = usize;
 
+/// Members, without memory of their own for the two of a call, who are most.
+type Members = SmallVec<[PeerId; 2]>;
+
 pub(super) struct Room {
     pub key: RoomKey,
     /// In join order.
-    pub members: Vec<PeerId>,
+    pub members: Members,
     /// Those of them who have read all: the others were woken when something came, and have still to take it. In order, so
     /// that a room's members always have their turns one after the other as before.
-    pub caught_up: Vec<PeerId>,
+    pub caught_up: Members,
     pub log: Log,
 }
 
 impl Room {
     /// Nobody is in it yet.
     pub fn new(key: RoomKey) -> Self {
-        Self { key, members: Vec::new(), caught_up: Vec::new(), log: Log::default() }
+        Self { key, members: Members::new(), caught_up: Members::new(), log: Log::default() }
     }
 
     /// Lets somebody in, who has caught up: it begins to read here.

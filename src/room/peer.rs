@@ -112,34 +112,41 @@ pub(super) struct Membership {
     pub unread_from: Option<Cursor>,
 }
 
-/// Messages for one peer alone, in order.
+/// Messages for one peer alone, in order. With memory only while there are any, which is seldom.
 #[derive(Default)]
-pub(super) struct Outbox {
+pub(super) struct Outbox(Option<Box<Due>>);
+
+#[derive(Default)]
+struct Due {
     messages: VecDeque<Message>,
     bytes: usize,
 }
 
 impl Outbox {
     pub fn push(&mut self, message: Message) {
-        self.bytes += message.bytes();
-        self.messages.push_back(message);
+        let due = self.0.get_or_insert_default();
+        due.bytes += message.bytes();
+        due.messages.push_back(message);
     }
 
     pub fn pop(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front()?;
-        self.bytes -= message.bytes();
-        if self.messages.is_empty() {
-            *self = Self::default();
+        let due = self.0.as_mut()?;
+        let message = due.messages.pop_front()?;
+        due.bytes -= message.bytes();
+        if due.messages.is_empty() {
+            self.0 = None;
         }
         Some(message)
     }
 
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.0.as_ref().map_or(0, |due| due.bytes)
     }
 
     /// Gives back all that is in it.
     pub fn clear(&mut self, messages: &mut Messages) {
-        messages.give_all_back(std::mem::take(self).messages);
+        if let Some(due) = self.0.take() {
+            messages.give_all_back(due.messages);
+        }
     }
 }
