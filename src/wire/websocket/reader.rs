@@ -1,6 +1,7 @@
 //! Reading frames, in place.
 
-use std::str::from_utf8;
+use simdutf8::basic::from_utf8;
+use wide::u8x16;
 
 use super::{CONTROL_BYTES, FIN, MASKED, Opcode};
 
@@ -196,7 +197,7 @@ impl Begun {
 
 /// How much is certainly UTF-8: all but a character that is cut at the end.
 fn certain(text: &[u8]) -> Result<usize, Violation> {
-    match from_utf8(text) {
+    match std::str::from_utf8(text) {
         Ok(text) => Ok(text.len()),
         Err(error) if error.error_len().is_some() => Err(Violation::NotUtf8),
         Err(error) => Ok(error.valid_up_to()),
@@ -236,15 +237,13 @@ fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
-/// Eight bytes at a time, which compilers make into what the processor has for it.
 fn unmask(payload: &mut [u8], key: [u8; 4]) {
-    let [a, b, c, d] = key;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let (eights, rest) = payload.as_chunks_mut::<8>();
-    for eight in eights {
-        *eight = (u64::from_ne_bytes(*eight) ^ wide).to_ne_bytes();
+    let mask = u8x16::new(std::array::from_fn(|at| key[at % 4]));
+    let (sixteens, rest) = payload.as_chunks_mut::<16>();
+    for sixteen in sixteens {
+        *sixteen = (u8x16::new(*sixteen) ^ mask).to_array();
     }
-    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
+    for (byte, key) in rest.iter_mut().zip(mask.to_array()) {
         *byte ^= key;
     }
 }
