@@ -5,7 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::Full;
 use hyper::{Method, Request};
@@ -39,6 +39,9 @@ const PATIENCE: Duration = Duration::from_millis(150);
 
 /// How many words may take longer, however few they are.
 const PAUSES: usize = 4;
+
+/// How long the program may take to deal with what was sent.
+const SETTLED: Duration = Duration::from_secs(20);
 
 /// How many bytes at the beginning and at the end are sent one by one by [`Scene::drip`].
 const DRIPPED: usize = 300;
@@ -227,10 +230,12 @@ impl Scene {
     }
 }
 
-/// Waits until the program has dealt with what was sent: it rests.
+/// Waits until the program has dealt with what was sent: it rests, or has only that left to read which it reads slowly,
+/// for it was too much, with which a slow machine never rests.
 async fn settle(process: u32) {
     let mut before = cpu_time(process).expect("the program lives");
-    loop {
+    let since = Instant::now();
+    while since.elapsed() < SETTLED {
         tokio::time::sleep(Duration::from_millis(150)).await;
         let now = cpu_time(process).expect("the program lives");
         if now - before < Duration::from_millis(10) {
