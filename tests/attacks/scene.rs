@@ -170,7 +170,7 @@ impl Scene {
         for stream in &mut *streams {
             stream.write_all(middle).await.expect("it is read");
         }
-        settle(self.binary.id()).await;
+        assert!(settle(self.binary.id()).await, "what is measured next is not measured alone");
         let ended = self.drip_all(streams, last).await;
         assert!(ended < 3 * begun, "at the beginning {begun:?} of the processor, at the end {ended:?}");
     }
@@ -230,19 +230,20 @@ impl Scene {
     }
 }
 
-/// Waits until the program has dealt with what was sent: it rests, or has only that left to read which it reads slowly,
-/// for it was too much, with which a slow machine never rests.
-async fn settle(process: u32) {
+/// Waits until the program has dealt with what was sent, and answers whether it rests. It may have that left to read which it reads
+/// slowly, for it was too much: with that a slow machine goes on for long.
+async fn settle(process: u32) -> bool {
     let mut before = cpu_time(process).expect("the program lives");
     let since = Instant::now();
     while since.elapsed() < SETTLED {
         tokio::time::sleep(Duration::from_millis(150)).await;
         let now = cpu_time(process).expect("the program lives");
         if now - before < Duration::from_millis(10) {
-            return;
+            return true;
         }
         before = now;
     }
+    false
 }
 
 fn memory(process: u32) -> u64 {

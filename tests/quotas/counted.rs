@@ -121,3 +121,24 @@ async fn bodies_without_a_message_count() {
         server.app.stop().await;
     }
 }
+
+/// What it has sent is in the system's buffers, and would be read for minutes: at its address it has a place all that time.
+#[tokio::test]
+async fn who_is_over_its_rate_and_gone_is_missed() {
+    let mut settings = config();
+    settings.limits.packets_per_second = 100;
+    settings.limits.heartbeat_secs = 1;
+    let server = start(settings).await;
+    let session = server.session().await;
+    let mut peer = session.open(&session.key("ann")).await;
+    // To which nothing is answered: whoever is gone refuses what it is sent.
+    for _ in 0..50_000 {
+        peer.socket.feed(Message::Frame(Frame::pong(Vec::new()))).await.unwrap();
+    }
+    peer.socket.flush().await.unwrap();
+    is_slowed_down(&server, "pongs").await;
+    drop(peer);
+    let connections = async || server.metric("viderehab_connections").await;
+    eventually("it is missed", async || connections().await == 0).await;
+    server.app.stop().await;
+}

@@ -116,10 +116,12 @@ impl<E: Endpoint, S: AsyncRead + AsyncWrite + Unpin> Connection<E, S> {
         let end = Instant::now() + pause;
         while Instant::now() < end {
             self.send_due().await?;
+            let Self { endpoint, client } = self;
             // Cancel-safe: what is due is looked at anew.
             tokio::select! {
-                () = self.endpoint.changed() => {}
+                () = endpoint.changed() => {}
                 () = tokio::time::sleep_until(end) => {}
+                () = poll_fn(|context| client.heartbeat.poll_unread(context)) => client.ask(),
             }
         }
         Ok(())
@@ -224,7 +226,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let Self { socket, intake, .. } = self;
         let mut ear = E::Ear::default();
         let turn = ready!(socket.poll_receive(context, &mut |incoming| intake.take(endpoint, &mut ear, incoming)));
-        self.heartbeat.heard();
+        match turn {
+            Turn::Stopped => self.heartbeat.heard_late(),
+            _ => self.heartbeat.heard(),
+        }
         self.is_due |= E::ANSWERS_AT_ONCE || !self.intake.replies.is_empty();
         Poll::Ready(turn)
     }
@@ -248,11 +253,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Poll::Ready(match ready!(self.heartbeat.poll(context)) {
             Beat::End => Err(End::Closed(self.silence())),
             Beat::Ask => {
-                frame(Opcode::Ping, &[], &mut self.intake.replies);
-                self.is_due = true;
+                self.ask();
                 Ok(())
             }
         })
+    }
+
+    fn ask(&mut self) {
+        frame(Opcode::Ping, &[], &mut self.intake.replies);
+        self.is_due = true;
     }
 
     fn silence(&self) -> Close {

@@ -39,6 +39,14 @@ impl Heartbeat {
         self.alarm.set(self.interval);
     }
 
+    /// Something has come that may have been sent long ago, since no more is read of it than its rate allows: a sign of life only
+    /// if it was asked for one.
+    pub fn heard_late(&mut self) {
+        if self.is_asked {
+            self.heard();
+        }
+    }
+
     /// How long a client may not read what it is sent, which is a sign of life, too.
     pub fn patience(&self) -> Duration {
         if self.interval.is_zero() { Duration::MAX } else { self.interval + PONG_TIME }
@@ -53,5 +61,11 @@ impl Heartbeat {
             self.alarm.set(PONG_TIME);
             Beat::Ask
         })
+    }
+
+    /// Likewise, while it is not read: ready when it is to be asked. Its answer stands behind all that it has sent, and is not
+    /// waited for; but whoever is gone refuses the question, and the next one cannot be sent.
+    pub fn poll_unread(&mut self, context: &Context<'_>) -> Poll<()> {
+        self.alarm.poll(context).map(|()| self.heard())
     }
 }

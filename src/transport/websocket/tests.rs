@@ -20,6 +20,8 @@ struct App {
     due: Mutex<VecDeque<String>>,
     heard: Mutex<Vec<String>>,
     changed: Notify,
+    /// How long its client is not read after each message.
+    pause: Duration,
 }
 
 impl App {
@@ -38,7 +40,7 @@ impl Endpoint for Behind {
 
     fn receive(&self, message: &str, (): &mut ()) -> Duration {
         self.0.heard.lock().unwrap().push(message.to_owned());
-        Duration::ZERO
+        self.0.pause
     }
 
     fn receive_binary(&self, _message: &[u8], (): &mut ()) -> Duration {
@@ -142,4 +144,36 @@ async fn who_is_silent_is_asked_and_then_ended() {
     let asked = Instant::now();
     expect(&mut client, b"\x88\x11\x0f\xa5no sign of life").await;
     assert!((10..12).contains(&asked.elapsed().as_secs()), "{:?}", asked.elapsed());
+}
+
+/// Of an application that hears a message a second, with so many that it has not heard yet.
+async fn connect_with_more_than_is_read(messages: usize) -> (Arc<App>, DuplexStream) {
+    let app = Arc::new(App { pause: Duration::from_secs(1), ..App::default() });
+    let mut client = connect(&app);
+    client.write_all(&from_client(Opcode::Text, "a").repeat(messages)).await.unwrap();
+    (app, client)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_gone_is_missed_while_it_is_read_slowly() {
+    let (app, client) = connect_with_more_than_is_read(1_000).await;
+    drop(client);
+    let begin = Instant::now();
+    while Arc::strong_count(&app) > 1 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(begin.elapsed() < 2 * HEARTBEAT, "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_read_slowly_need_not_answer_before_it_is_read() {
+    let (app, mut client) = connect_with_more_than_is_read(60).await;
+    let begin = Instant::now();
+    for seconds in [25, 50, 75] {
+        expect(&mut client, &[0x89, 0]).await;
+        assert!((seconds..seconds + 5).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+    }
+    assert_eq!(app.heard.lock().unwrap().len(), 60);
+    expect(&mut client, b"\x88\x11\x0f\xa5no sign of life").await;
+    assert!((85..90).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
 }
