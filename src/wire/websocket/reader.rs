@@ -95,8 +95,10 @@ impl Reader {
         let Some(header) = self.header(input)? else { return Ok(None) };
         let length = header.length + header.payload;
         if input.len() < length {
-            let begun = self.begun.get_or_insert_default();
-            begun.check_ahead(&header, &input[header.length..])?;
+            if self.is_text(&header) {
+                let begun = self.begun.get_or_insert_default();
+                begun.check_ahead(header.key, &input[header.length..])?;
+            }
             return Ok(None);
         }
         if let Some(begun) = &mut self.begun {
@@ -144,12 +146,18 @@ impl Reader {
         Ok(Some(Header { is_final, opcode, key: *key, length: input.len() - rest.len(), payload }))
     }
 
+    /// Whether a frame is of a text.
+    fn is_text(&self, header: &Header) -> bool {
+        let begun = self.begun.as_ref().and_then(|begun| begun.is_text);
+        !header.opcode.is_control() && begun.unwrap_or(header.opcode == Opcode::Text)
+    }
+
     fn data<'a>(&'a mut self, header: &Header, payload: &'a [u8]) -> Result<Incoming<'a>, Violation> {
         if header.is_final && header.opcode != Opcode::Continuation {
             return whole(header.opcode == Opcode::Text, payload);
         }
+        let is_text = self.is_text(header);
         let begun = self.begun.get_or_insert_default();
-        let is_text = begun.is_text_of(header);
         begun.message.extend_from_slice(payload);
         if is_text {
             begun.check(header.is_final)?;
@@ -168,11 +176,6 @@ impl Begun {
         self.is_text.is_none() && self.checked_ahead == 0
     }
 
-    /// Whether a frame of data is of a text.
-    fn is_text_of(&self, header: &Header) -> bool {
-        self.is_text.unwrap_or(header.opcode == Opcode::Text)
-    }
-
     /// Whether what there is of a text can be UTF-8; a character may be cut at its end, unless it is the last.
     fn check(&mut self, is_whole: bool) -> Result<(), Violation> {
         self.checked += certain(&self.message[self.checked..])?;
@@ -180,14 +183,10 @@ impl Begun {
     }
 
     /// Likewise, with so much of the next frame's payload, which stays masked.
-    fn check_ahead(&mut self, header: &Header, payload: &[u8]) -> Result<(), Violation> {
-        if header.opcode.is_control() || !self.is_text_of(header) {
-            return Ok(());
-        }
+    fn check_ahead(&mut self, mut key: [u8; 4], payload: &[u8]) -> Result<(), Violation> {
         // A character that the frames before this one have begun.
         let begun = if self.checked_ahead == 0 { &self.message[self.checked..] } else { &[] };
         let mut text = [begun, &payload[self.checked_ahead..]].concat();
-        let mut key = header.key;
         key.rotate_left(self.checked_ahead % 4);
         unmask(&mut text[begun.len()..], key);
         self.checked_ahead += certain(&text)?.saturating_sub(begun.len());
