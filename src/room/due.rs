@@ -33,11 +33,17 @@ impl<W> Rooms<W> {
             && let Some(unread) = &mut membership.unread_from
         {
             let room = &mut rooms[membership.room];
-            let most = BATCH_BYTES.saturating_sub(taken);
             // Of two who talk to each other, none is handed what the other is, and little is written as quickly as found again.
             let is_worth_it = room.members.len() > 2 && room.log.bytes() > COMMON_BYTES;
-            let common = is_worth_it.then(|| room.log.common(*unread, who, most, messages)).flatten();
+            // Whatever follows is for it then, as for all who come to the same place: whoever comes later is handed as much at least.
+            let is_common = is_worth_it && membership.said_until <= *unread;
+            let common = is_common.then(|| room.log.common(*unread, messages)).flatten();
             let mut here = common.map_or(0, |first| batch.begin_common(first));
+            // A seat keeps each of them by itself.
+            if here > 0 && seat.is_none() {
+                taken += room.log.pass(unread, std::mem::take(&mut here));
+            }
+            let most = BATCH_BYTES.saturating_sub(taken);
             taken += room.log.read(unread, who, most, messages, |messages, mut said| {
                 match here {
                     0 => batch.add(said.form(form, messages)),
@@ -47,7 +53,7 @@ impl<W> Rooms<W> {
                     seat.keep(said.message(messages), limit, messages);
                 }
             });
-            debug_assert_eq!(here, 0, "those who come later are handed as much at least");
+            debug_assert_eq!(here, 0, "what was handed over from here on is there");
             if *unread == room.log.end() {
                 membership.unread_from = None;
                 room.has_caught_up(who);

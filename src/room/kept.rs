@@ -106,6 +106,7 @@ impl<W> Rooms<W> {
                 initiator: place.initiator,
                 beginning: None,
                 unread_from: None,
+                said_until: 0,
             }
         });
         let peer = Peer { membership, outbox, seat: Some(Box::new(seat)), ..Peer::new(attached, true) };

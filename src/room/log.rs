@@ -58,6 +58,8 @@ pub struct Log {
     first: Cursor,
     entries: VecDeque<Entry>,
     texts: String,
+    /// Nothing from here on is for one alone.
+    apart_until: Cursor,
     /// Where `texts` begins, before which nothing is kept. Behind it there may be some of which nothing is any more.
     begin: Place,
 }
@@ -128,6 +130,9 @@ impl Log {
             shared: None,
         });
         self.texts.push_str(text);
+        if matches!(audience, Audience::Only(_)) {
+            self.apart_until = self.end();
+        }
         self.trim(messages);
     }
 
@@ -168,23 +173,25 @@ impl Log {
         usize::try_from(cursor - self.first).expect("a reader's cursor is in the log")
     }
 
-    /// The text at a cursor, if it and all that [`Log::read`] hands over with it, by the same bound, is for `peer`: all of
-    /// whom that holds are handed the same there, those who come later perhaps more.
-    pub fn common(&mut self, cursor: Cursor, peer: PeerId, most: usize, messages: &mut Messages) -> Option<&Text> {
+    /// The text at a cursor, if there is one and nothing from there on is for one alone.
+    pub fn common(&mut self, cursor: Cursor, messages: &mut Messages) -> Option<&Text> {
         let at = self.at(cursor);
-        let (mut next, mut taken) = (at, 0);
-        while taken < most
-            && let Some(entry) = self.entries.get(next)
-        {
-            if !entry.audience.includes(peer) {
-                return None;
-            }
-            taken += entry.length;
-            next += 1;
-        }
-        let Entry { begin, length, shared, .. } = self.entries.get_mut(at)?;
+        let Entry { begin, length, shared, .. } = self.entries.get_mut(at).filter(|_| cursor >= self.apart_until)?;
         let text = &self.texts[*begin - self.begin..][..*length];
         Some(share(text, shared, messages).text())
+    }
+
+    /// Moves a cursor on by so many entries, of which its reader has the texts already. Answers how many bytes they are. What nobody
+    /// has still to read goes with the next [`Log::read`].
+    pub fn pass(&mut self, cursor: &mut Cursor, count: usize) -> usize {
+        let at = self.at(*cursor);
+        *cursor += count as Cursor;
+        let mut bytes = 0;
+        for entry in self.entries.range_mut(at..at + count) {
+            entry.unread -= 1;
+            bytes += entry.length;
+        }
+        bytes
     }
 
     /// Moves a cursor on, until at least `most` bytes were handed over of what is for `peer` on the way, or all was. Answers

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::log::Cursor;
-use super::members::RoomIndex;
+use super::members::{Room, RoomIndex};
 use super::message::{Message, Messages};
 use super::seat::Seat;
 use crate::wire::videre::Beginning;
@@ -82,6 +82,13 @@ impl<W> Peer<W> {
         membership.beginning.as_ref()?.is_of(message).then_some(membership.room)
     }
 
+    /// It says something to the others of its room, which is going to be the next entry of the log.
+    pub fn says(&mut self, room: &Room) {
+        if let Some(membership) = &mut self.membership {
+            membership.said_until = room.log.end() + 1;
+        }
+    }
+
     /// One of its packets has come, which is neither a `resume` nor an `ack`.
     pub fn count(&mut self) {
         if let Some(seat) = &mut self.seat {
@@ -110,6 +117,8 @@ pub(super) struct Membership {
     /// The first entry of the room's log that it has not passed; `None`: it has caught up, and passes what is not for it
     /// unasked.
     pub unread_from: Option<Cursor>,
+    /// All of the room's log from here on was said by others.
+    pub said_until: Cursor,
 }
 
 /// Messages for one peer alone, in order. With memory only while there are any, which is seldom.

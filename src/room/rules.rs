@@ -114,6 +114,7 @@ impl<W> Rooms<W> {
         let Some(peer) = self.peers.get_mut(&who).filter(|peer| peer.end.is_none()) else { return Verdict::Refused };
         if let Some(room) = peer.goes_on(message) {
             peer.count();
+            peer.says(&self.rooms[room]);
             self.say(room, Audience::AllBut(who), message, wake);
             return Verdict::Applied;
         }
@@ -223,6 +224,7 @@ impl<W> Rooms<W> {
             initiator,
             beginning: None,
             unread_from: None,
+            said_until: 0,
         });
         self.say(index, Audience::All, &videre::connect(packet, alias, initiator), wake);
         Ok(())
@@ -251,6 +253,7 @@ impl<W> Rooms<W> {
         match packet.event {
             Event::Broadcast => {
                 let peer = self.peers.get_mut(&who).expect("it was looked up");
+                peer.says(&self.rooms[index]);
                 if let Some(membership) = peer.membership.as_mut().filter(|_| alias.is_none()) {
                     membership.beginning = Beginning::of(packet);
                 }
