@@ -2,6 +2,7 @@
 //!
 //!     (cd benches/peers && npm ci) && cargo bench --bench relay
 //!     cargo bench --bench relay -- 50x2:200:8 1x50:200:8       # these cells: rooms x members : bytes : window
+//!     cargo bench --bench relay -- 1x50:200@500                # so many packets a second, instead of a window
 //!
 //! Each server is a process of its own, started anew for each measurement; the same load, on this process's one thread,
 //! drives all in turn, round after round, so that noise is shared. A packet that is lost, doubled or out of order ends
@@ -23,31 +24,37 @@ use std::process::Command;
 use std::time::Duration;
 
 use peer::{Peer, project, version};
+use viderehab::cli::load::Pace::{Rate, Window};
 use viderehab::cli::load::process::{cpu_time, machine};
 use viderehab::cli::load::{Crowd, Meeting, Pace, Work};
 use viderehab_server::Viderehab;
 
-/// Rooms, members of each, bytes of Payload, packets under way.
+/// Rooms, members of each, bytes of Payload, and when each speaker says the next packet.
 #[derive(Clone, Copy)]
-struct Cell(usize, usize, usize, usize);
+struct Cell(usize, usize, usize, Pace);
 
-const CELLS: [Cell; 16] = [
-    Cell(50, 2, 200, 1),
-    Cell(50, 2, 200, 8),
-    Cell(50, 2, 3000, 1),
-    Cell(50, 2, 3000, 8),
-    Cell(1, 50, 200, 1),
-    Cell(1, 50, 200, 8),
-    Cell(1, 50, 3000, 1),
-    Cell(1, 50, 3000, 8),
-    Cell(1, 2, 600, 1),
-    Cell(10, 10, 600, 1),
-    Cell(10, 10, 600, 8),
-    Cell(10, 10, 1200, 8),
-    Cell(300, 2, 600, 1),
-    Cell(300, 2, 600, 8),
-    Cell(300, 2, 1200, 1),
-    Cell(300, 2, 1200, 8),
+const CELLS: [Cell; 20] = [
+    Cell(50, 2, 200, Window(1)),
+    Cell(50, 2, 200, Window(8)),
+    Cell(50, 2, 3000, Window(1)),
+    Cell(50, 2, 3000, Window(8)),
+    Cell(1, 50, 200, Window(1)),
+    Cell(1, 50, 200, Window(8)),
+    Cell(1, 50, 3000, Window(1)),
+    Cell(1, 50, 3000, Window(8)),
+    Cell(1, 2, 600, Window(1)),
+    Cell(10, 10, 600, Window(1)),
+    Cell(10, 10, 600, Window(8)),
+    Cell(10, 10, 1200, Window(8)),
+    Cell(300, 2, 600, Window(1)),
+    Cell(300, 2, 600, Window(8)),
+    Cell(300, 2, 1200, Window(1)),
+    Cell(300, 2, 1200, Window(8)),
+    // As people and their pages do, who wait for nobody: what is said does not depend on how soon it is heard.
+    Cell(1, 50, 200, Rate(500.0)),
+    Cell(1, 50, 3000, Rate(500.0)),
+    Cell(10, 10, 600, Rate(2000.0)),
+    Cell(50, 2, 200, Rate(10_000.0)),
 ];
 
 /// How many members of a large room speak: in a call of fifty not all do.
@@ -77,7 +84,12 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.first().map(String::as_str) {
         Some("floor") => floor::serve().expect("the floor serves"),
-        Some("--smoke") => compare(&[Cell(3, 2, 200, 8), Cell(1, 10, 200, 1)], &[0, 2], 1, Duration::from_millis(500)),
+        Some("--smoke") => compare(
+            &[Cell(3, 2, 200, Window(8)), Cell(1, 10, 200, Rate(100.0))],
+            &[0, 2],
+            1,
+            Duration::from_millis(500),
+        ),
         Some(_) => {
             let cells: Vec<Cell> = arguments.iter().map(|cell| Cell::parse(cell)).collect();
             compare(&cells, &[0, 1, 2], 3, Duration::from_secs(2));
@@ -88,9 +100,11 @@ fn main() {
 
 impl Cell {
     fn parse(text: &str) -> Self {
-        let numbers: Vec<usize> = text.split(['x', ':']).filter_map(|number| number.parse().ok()).collect();
-        let [rooms, members, bytes, window] = numbers[..] else { panic!("{text} is no rooms x members:bytes:window") };
-        Self(rooms, members, bytes, window)
+        let numbers: Vec<usize> = text.split(['x', ':', '@']).filter_map(|number| number.parse().ok()).collect();
+        let [rooms, members, bytes, pace] = numbers[..] else {
+            panic!("{text} is no rooms x members:bytes:window, nor one with @packets a second")
+        };
+        Self(rooms, members, bytes, if text.contains('@') { Rate(pace as f64) } else { Window(pace) })
     }
 }
 
@@ -101,7 +115,7 @@ fn compare(cells: &[Cell], servers: &[usize], rounds: usize, time: Duration) {
     }
     println!("\nCPU time of the server for each packet heard, medians of {rounds} rounds of {time:?}:\n");
     println!(
-        "| rooms × members | bytes | window | floor | uWebSockets | viderehab | of the floor | of uWebSockets | p50, p99 floor | uWebSockets | viderehab | load |"
+        "| rooms × members | bytes | pace | floor | uWebSockets | viderehab | of the floor | of uWebSockets | p50, p99 floor | uWebSockets | viderehab | load |"
     );
     println!("|{}", " --- |".repeat(12));
     for cell in cells {
@@ -112,7 +126,11 @@ fn compare(cells: &[Cell], servers: &[usize], rounds: usize, time: Duration) {
             }
         }
         let [floor, uws, ours] = all.map(median);
-        let Cell(rooms, members, bytes, window) = cell;
+        let Cell(rooms, members, bytes, pace) = cell;
+        let pace = match pace {
+            Window(packets) => format!("window {packets}"),
+            Rate(packets) => format!("{packets} a second"),
+        };
         let cost = |of: Option<Measured>| of.map_or("-".to_owned(), |of| micros(of.cpu, 2));
         let latency = |of: Option<Measured>| {
             of.map_or("-".to_owned(), |of| format!("{}, {}", micros(of.p50, 0), micros(of.p99, 0)))
@@ -122,7 +140,7 @@ fn compare(cells: &[Cell], servers: &[usize], rounds: usize, time: Duration) {
             _ => "-".to_owned(),
         };
         println!(
-            "| {rooms} × {members} | {bytes} | {window} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {rooms} × {members} | {bytes} | {pace} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             cost(floor),
             cost(uws),
             cost(ours),
@@ -140,10 +158,10 @@ fn micros(time: Duration, digits: usize) -> String {
     format!("{:.digits$} µs", time.as_secs_f64() * 1e6)
 }
 
-fn measure(server: &Server, Cell(_, members, bytes, window): Cell, time: Duration) -> Measured {
+fn measure(server: &Server, Cell(_, members, bytes, pace): Cell, time: Duration) -> Measured {
     let mut crowd = Crowd::join(&server.meetings, members).expect("all are let in");
     let speakers = if members > SPEAKERS { SPEAKERS } else { 0 };
-    let work = Work { bytes, pace: Pace::Window(window), speakers, time };
+    let work = Work { bytes, pace, speakers, time };
     let of_server = || cpu_time(server.process).expect("the server runs");
     let mut before = Duration::ZERO;
     let outcome = crowd.drive(&work, || before = of_server()).expect("nothing is lost");

@@ -47,7 +47,8 @@ pub struct Work {
     pub bytes: usize,
     /// When it is said.
     pub pace: Pace,
-    /// How many members of a room speak; 0: all.
+    /// How many members of a room speak; 0: all. They are spread evenly over those who joined it: a relay serves members in
+    /// some order, by which the first or the last of them are heard from sooner than others.
     pub speakers: usize,
     /// For how long. What is said in the first tenth of it is not measured.
     pub time: Duration,
@@ -103,7 +104,7 @@ struct Drive<'a> {
 
 impl<'a> Drive<'a> {
     fn new(crowd: &'a mut Crowd, work: &Work) -> Self {
-        let speaks = |peer: &Peer| work.speakers == 0 || peer.member < work.speakers;
+        let speaks = |peer: &Peer| speaks(peer.member, crowd.rooms[peer.room].members.len(), work.speakers);
         let speakers: Vec<usize> = (0..crowd.len()).filter(|place| speaks(&crowd.peers[*place])).collect();
         let due = match work.pace {
             Pace::Window(window) => speakers.iter().flat_map(|place| std::iter::repeat_n(*place, window)).collect(),
@@ -223,6 +224,11 @@ impl<'a> Drive<'a> {
     }
 }
 
+/// Whether a member of a room with so many is one of its speakers.
+fn speaks(member: usize, members: usize, speakers: usize) -> bool {
+    speakers == 0 || member * speakers % members < speakers
+}
+
 fn own_cpu_time() -> Duration {
     cpu_time(std::process::id()).unwrap_or_default()
 }
@@ -232,6 +238,18 @@ mod tests {
     use mio::Poll;
 
     use super::*;
+
+    #[test]
+    fn speakers_are_spread_over_their_room() {
+        let speakers = |members, speakers| -> Vec<usize> {
+            (0..members).filter(|member| speaks(*member, members, speakers)).collect()
+        };
+        assert_eq!(speakers(50, 4), [0, 13, 25, 38]);
+        assert_eq!((speakers(2, 0), speakers(2, 1), speakers(3, 9)), (vec![0, 1], vec![0], vec![0, 1, 2]));
+        for members in 2..40 {
+            assert!((1..=members).all(|count| speakers(members, count).len() == count), "{members} members");
+        }
+    }
 
     #[test]
     fn a_rate_ticks_on_and_on() {
