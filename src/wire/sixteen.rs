@@ -33,11 +33,22 @@ fn escaped(bytes: u8x16) -> u8x16 {
 /// longer.
 const NEAR: usize = 4;
 
-/// `is` sets all bits of the bytes that are looked for.
+/// `is` sets all bits of the bytes that are looked for. Names and numbers are short: what is near is found without a call.
 #[inline]
 fn find(bytes: &[u8], at: usize, is: impl Fn(u8x16) -> u8x16) -> Option<usize> {
+    match bytes.get(at..)?.first_chunk() {
+        Some(sixteen) => match is(u8x16::new(*sixteen)).to_bitmask() {
+            0 => find_beyond(bytes, at + 16, &is),
+            found => Some(at + found.trailing_zeros() as usize),
+        },
+        None => last(bytes, at, &is),
+    }
+}
+
+#[inline(never)]
+fn find_beyond(bytes: &[u8], at: usize, is: &impl Fn(u8x16) -> u8x16) -> Option<usize> {
     let mut rest = bytes.get(at..)?;
-    let mut near = 0;
+    let mut near = 1;
     while let Some((sixteen, after)) = rest.split_first_chunk() {
         let found = is(u8x16::new(*sixteen)).to_bitmask();
         if found != 0 {
@@ -46,13 +57,14 @@ fn find(bytes: &[u8], at: usize, is: impl Fn(u8x16) -> u8x16) -> Option<usize> {
         rest = after;
         near += 1;
         if near == NEAR {
-            rest = far(rest, &is);
+            rest = far(rest, is);
         }
     }
-    last(bytes, bytes.len() - rest.len(), &is)
+    last(bytes, bytes.len() - rest.len(), is)
 }
 
 /// In the last of all bytes, which are fewer: looked at with those before them, since to move them is dear.
+#[inline(never)]
 fn last(bytes: &[u8], at: usize, is: &impl Fn(u8x16) -> u8x16) -> Option<usize> {
     let (sixteen, begin) = match bytes.last_chunk() {
         Some(sixteen) => (*sixteen, bytes.len() - 16),
