@@ -133,7 +133,9 @@ impl Log {
         if matches!(audience, Audience::Only(_)) {
             self.apart_until = self.end();
         }
-        self.trim(messages);
+        if readers == 0 {
+            self.trim(messages);
+        }
     }
 
     /// For a text of so many bytes: first that of texts which are over, so that a log takes not much more memory than it counts.
