@@ -33,7 +33,7 @@ use viderehab_server::Viderehab;
 #[derive(Clone, Copy)]
 struct Cell(usize, usize, usize, Pace);
 
-const CELLS: [Cell; 20] = [
+const CELLS: [Cell; 19] = [
     Cell(50, 2, 200, Window(1)),
     Cell(50, 2, 200, Window(8)),
     Cell(50, 2, 3000, Window(1)),
@@ -54,7 +54,6 @@ const CELLS: [Cell; 20] = [
     Cell(1, 50, 200, Rate(500.0)),
     Cell(1, 50, 3000, Rate(500.0)),
     Cell(10, 10, 600, Rate(2000.0)),
-    Cell(50, 2, 200, Rate(10_000.0)),
 ];
 
 /// How many members of a large room speak: in a call of fifty not all do.
@@ -92,9 +91,9 @@ fn main() {
         ),
         Some(_) => {
             let cells: Vec<Cell> = arguments.iter().map(|cell| Cell::parse(cell)).collect();
-            compare(&cells, &[0, 1, 2], 3, Duration::from_secs(2));
+            compare(&cells, &[0, 1, 2], 5, Duration::from_millis(1500));
         }
-        None => compare(&CELLS, &[0, 1, 2], 3, Duration::from_secs(2)),
+        None => compare(&CELLS, &[0, 1, 2], 5, Duration::from_millis(1500)),
     }
 }
 
