@@ -2,12 +2,14 @@
 //! outlive its line and get another.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::task::AtomicWaker;
+use tokio::task::yield_now;
 
 use crate::room::DisconnectReason;
 
@@ -22,23 +24,27 @@ thread_local! {
     static TURN: RefCell<Turn> = RefCell::default();
 }
 
+/// How many are told before it is looked what has come meanwhile. Those after them in a large room are then told of that, too, and
+/// write it with what they are told for; and other rooms do not have to wait for all of them.
+const TOLD_AT_ONCE: usize = 32;
+
 /// Who on this thread is to be told at the end of its turn, when all that has come has been read: whoever is told at once has
 /// to be told again of what its neighbour's message brings.
 #[derive(Default)]
 struct Turn {
-    lines: Vec<Arc<Line>>,
+    lines: VecDeque<Arc<Line>>,
     teller: Option<Waker>,
 }
 
 impl Turn {
-    /// Exchanges those who are to be told for an empty list, once there are any.
-    fn poll(&mut self, lines: &mut Vec<Arc<Line>>, context: &mut Context<'_>) -> Poll<()> {
-        self.teller = Some(context.waker().clone());
+    /// Hands over who is to be told first, once there is anybody. Whether there are others.
+    fn poll(&mut self, first: &mut Vec<Arc<Line>>, context: &Context<'_>) -> Poll<bool> {
         if self.lines.is_empty() {
+            self.teller = Some(context.waker().clone());
             return Poll::Pending;
         }
-        std::mem::swap(&mut self.lines, lines);
-        Poll::Ready(())
+        first.extend(self.lines.drain(..self.lines.len().min(TOLD_AT_ONCE)));
+        Poll::Ready(!self.lines.is_empty())
     }
 
     /// Adds one. `None`: nobody tells on this thread.
@@ -47,17 +53,20 @@ impl Turn {
         if self.lines.is_empty() {
             teller.wake_by_ref();
         }
-        self.lines.push(line.clone());
+        self.lines.push_back(line.clone());
         Some(())
     }
 }
 
 /// Tells at the end of each turn, as long as its thread runs: one for each thread that sessions live on.
 pub async fn tell_each_turn() {
-    let mut lines = Vec::new();
+    let mut first = Vec::with_capacity(TOLD_AT_ONCE);
     loop {
-        poll_fn(|context| TURN.with_borrow_mut(|turn| turn.poll(&mut lines, context))).await;
-        lines.drain(..).for_each(|line: Arc<Line>| line.tell());
+        let are_others = poll_fn(|context| TURN.with_borrow_mut(|turn| turn.poll(&mut first, context))).await;
+        first.drain(..).for_each(|line: Arc<Line>| line.tell());
+        if are_others {
+            yield_now().await;
+        }
     }
 }
 
@@ -126,8 +135,6 @@ impl Line {
 mod tests {
     use std::pin::{Pin, pin};
 
-    use tokio::task::yield_now;
-
     use super::*;
 
     fn is_told(changed: Pin<&mut impl Future<Output = ()>>) -> bool {
@@ -139,6 +146,28 @@ mod tests {
         for _ in 0..3 {
             yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn what_comes_meanwhile_is_heard_before_many_are_told() {
+        tokio::spawn(tell_each_turn());
+        a_turn_goes_by().await;
+        let lines: Vec<Arc<Line>> = (0..3 * TOLD_AT_ONCE + 1).map(|_| Arc::default()).collect();
+        let told = || lines.iter().filter(|line| line.news.load(Ordering::Relaxed) & TOLD != 0).count();
+        lines.iter().for_each(|line| line.wake());
+        for turn in 1..=3 {
+            while told() == (turn - 1) * TOLD_AT_ONCE {
+                yield_now().await;
+            }
+            assert_eq!(told(), turn * TOLD_AT_ONCE);
+            // One that is still to be told is told once, one that was told is told anew behind all others.
+            lines[0].wake();
+            lines[3 * TOLD_AT_ONCE].wake();
+        }
+        assert!(is_told(pin!(lines[0].changed())));
+        a_turn_goes_by().await;
+        assert_eq!(told(), 3 * TOLD_AT_ONCE + 1);
+        assert!(is_told(pin!(lines[0].changed())));
     }
 
     #[tokio::test]
