@@ -295,6 +295,9 @@ impl<W> Rooms<W> {
         let Self { rooms, peers, messages, .. } = self;
         let room = &mut rooms[index];
         let place = room.log.end();
+        if let Audience::AllBut(speaker) = audience {
+            room.line_up_behind(speaker);
+        }
         room.caught_up.retain(|member| {
             if !audience.includes(*member) {
                 return true;
