@@ -16,8 +16,8 @@ pub(super) struct Room {
     pub key: RoomKey,
     /// In join order.
     pub members: Members,
-    /// Those of them who have read all: the others were woken when something came, and have still to take it. In the order
-    /// in which they came to the session, whoever reads first.
+    /// Those of them who have read all, as they are woken by the next word: the others were when something came, and have still
+    /// to take it. Who has waited longest is first.
     pub caught_up: Members,
     pub log: Log,
 }
@@ -34,25 +34,21 @@ impl Room {
         self.has_caught_up(who);
     }
 
-    /// Puts those who have caught up in the order in which a word of this member's wakes them: around the room, from a third
-    /// of the way behind the speaker. Whoever joined last is then not always last to hear, and speakers who wait for each other
-    /// neither go on before most have heard nor leave the server idle (docs/PERFORMANCE.md).
+    /// Where all have caught up, puts them in the order in which a word of this member's is to wake them: around the room, from a
+    /// third of the way behind the speaker. Whoever joined last is then not always last to hear, and speakers who wait for each
+    /// other neither go on before most have heard nor leave the server idle (docs/PERFORMANCE.md).
     pub fn line_up_behind(&mut self, speaker: PeerId) {
-        let count = self.caught_up.len();
-        if count > 2 {
-            let place = self.caught_up.partition_point(|other| *other < speaker);
-            self.caught_up.rotate_left((place + count / 3) % count);
+        let Self { members, caught_up, .. } = self;
+        let count = members.len();
+        if count > 2 && caught_up.len() == count {
+            let place = members.iter().position(|member| *member == speaker).unwrap_or_default();
+            caught_up.copy_from_slice(members);
+            caught_up.rotate_left((place + count / 3) % count);
         }
     }
 
     /// A member has read all.
     pub fn has_caught_up(&mut self, who: PeerId) {
-        match self.caught_up.last() {
-            Some(last) if *last > who => {
-                let place = self.caught_up.partition_point(|other| *other < who);
-                self.caught_up.insert(place, who);
-            }
-            _ => self.caught_up.push(who),
-        }
+        self.caught_up.push(who);
     }
 }

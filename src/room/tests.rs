@@ -3,6 +3,7 @@
 mod bounds;
 mod common;
 mod seats;
+mod turns;
 
 use std::cell::RefCell;
 
@@ -76,22 +77,6 @@ fn a_call_from_beginning_to_end() {
     bench.send(2, "ping", "U2", "main", json!("{}"));
     bench.rooms.exit(1, &mut |_| {});
     assert_eq!(bench.heard(2), ["connect U2 false", "broadcast U1 offer", "ping U2 [\"U1\",\"U2\"]", "disconnect U1 "]);
-}
-
-#[test]
-fn a_word_goes_around_the_room_from_a_place_behind_its_speaker() {
-    for (speaker, woken) in [(3, [6, 7, 8, 9, 1, 2, 4, 5]), (9, [3, 4, 5, 6, 7, 8, 1, 2])] {
-        let mut bench = Bench::new(9);
-        (1..=9).for_each(|who| bench.join(who, "main"));
-        (1..=9).for_each(|who| drop(bench.taken(who)));
-        for _ in 0..2 {
-            bench.woken.borrow_mut().clear();
-            bench.send(speaker, "broadcast", &format!("U{speaker}"), "main", json!("a"));
-            assert_eq!(*bench.woken.borrow(), woken);
-            // In whichever order they look.
-            [9, 2, 4, 1, 3, 8, 5, 7, 6].iter().for_each(|who| drop(bench.taken(*who)));
-        }
-    }
 }
 
 #[test]
